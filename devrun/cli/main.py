@@ -1,0 +1,140 @@
+"""The command line: options for all commands, and the commands, each imported when it is called."""
+
+import importlib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from devrun import __version__
+from devrun.cli.text import safe
+from devrun.config.find import find_file, root_key
+from devrun.errors import ConfigError, DevrunError, ExitCode
+
+if TYPE_CHECKING:
+    from devrun.config.project import Project
+    from devrun.control.place import Place
+
+COMMANDS = {
+    "watch": "Build, run, and keep running what you edit.",
+    "status": "Show images and targets.",
+    "check": "Validate devrun.toml, and say what it means.",
+    "down": "Stop the daemon, remove containers and network.",
+}
+
+EPILOG = """\b
+Exit codes: 0 good, 1 error, 2 usage or configuration, 3 not running, 4 engine unreachable,
+5 already running, 6 a target failed, 124 time-out, 130 interrupted.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options before the command."""
+
+    directory: Path
+    config: Path | None
+    verbosity: int
+
+    @property
+    def file(self) -> Path:
+        """The project's file; raises ConfigError where there is none."""
+        if self.config is None:
+            return find_file(self.directory)
+        file = self.directory / self.config
+        if not file.exists():
+            raise ConfigError(f"{self.config}: does not exist")
+        return file.resolve()
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return self.file.parent
+
+    def place(self) -> "Place":
+        """Return where the project's lock and socket lie."""
+        from devrun.control.place import Place
+
+        return Place.of(root_key(self.root))
+
+    def project(self) -> "Project":
+        """Return the project; raises ConfigError with all problems of its file."""
+        from devrun.config.load import load
+
+        return load(self.file, os.environ)
+
+
+class Commands(click.Group):
+    """A group whose commands are modules of `devrun.cli`, imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's way
+        """Return the commands in the order in which people need them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command; None: there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"devrun.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    default=".",
+    type=click.Path(file_okay=False, exists=True),
+    help="Look in DIR.",
+)
+@click.option("--config", metavar="FILE", type=click.Path(), help="Use FILE instead of devrun.toml.")
+@click.option("-v", "--verbose", count=True, help="Say more; twice: everything.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+@click.version_option(__version__, prog_name="devrun", message="%(prog)s %(version)s")
+@click.pass_context
+def group(context: click.Context, directory: str, config: str | None, verbose: int, quiet: bool) -> None:  # noqa: FBT001 - click's way
+    """A development runner for Python projects in Docker containers."""
+    context.obj = Options(Path(directory), Path(config) if config else None, -1 if quiet else verbose)
+    level = {0: logging.ERROR, 1: logging.INFO}.get(context.obj.verbosity, logging.DEBUG)
+    logging.basicConfig(
+        level=max(level, logging.ERROR) if quiet else level,
+        format="%(asctime)s %(name)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def cli() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = group.main(standalone_mode=False, prog_name="devrun")
+    except DevrunError as error:
+        return _told(error)
+    except click.Abort:
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _told(error: DevrunError) -> int:
+    """Say an error on stderr: what, and then the remedy."""
+    for line in error.message.splitlines():
+        click.echo(f"error: {safe(line)}", err=True)
+    for line in error.hint.splitlines():
+        click.echo(f"  hint: {safe(line)}", err=True)
+    return error.exit_code

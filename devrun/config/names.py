@@ -1,0 +1,23 @@
+"""Names for people become slugs for Docker: lower case, `[a-z0-9-]`."""
+
+import hashlib
+from pathlib import Path
+
+from slugify import slugify as transliterate
+
+from devrun.config.find import root_key
+
+SLUG_KEY_LENGTH = 4
+SLUG_LIMIT = 40
+"""Container names are host names too, and those end at 63 characters: room for the target's name."""
+
+
+def slugify(name: str) -> str:
+    """Return `name` as `[a-z0-9-]`; a name that has no such spelling gets a hash."""
+    slug = transliterate(name.encode("utf-8", "replace").decode(), max_length=SLUG_LIMIT)
+    return slug or "x" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:7]
+
+
+def project_slug(name: str, root: Path) -> str:
+    """Return the slug of a project: two checkouts of one name get two."""
+    return f"{slugify(name)}-{root_key(root)[:SLUG_KEY_LENGTH]}"

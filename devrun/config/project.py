@@ -1,0 +1,154 @@
+"""What the program knows of a project once `devrun.toml` is read, checked and resolved.
+
+Plain values: paths are absolute, defaults are filled in, `${NAME}` is replaced. Values of `env` and `args`
+may be secrets, so they stay out of every `repr`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import NewType
+
+ImageName = NewType("ImageName", str)
+TargetName = NewType("TargetName", str)
+Spec = NewType("Spec", str)
+"""A content hash of all that decides how a container is created, its image excepted."""
+
+SPEC_VERSION = 1
+"""Raised when devrun itself creates containers in another way, so that old ones are recreated."""
+
+
+class RestartOn(str, Enum):
+    """Which changes of source files restart a target."""
+
+    REACH = "reach"
+    ANY = "any"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Python file, by its path relative to the project, with forward slashes."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A Python module, as `python -m` takes it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program and its arguments, started as they are."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCommand:
+    """What the image itself starts: its ENTRYPOINT and CMD."""
+
+
+Program = Script | Module | Command | ImageCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of the container shown on the host. `host_port` 0: the engine chooses."""
+
+    container_port: int
+    host_port: int
+    protocol: str = "tcp"
+    address: str = ""
+    """Empty: loopback, both families."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """The host directory that is shown inside the container."""
+
+    source: Path
+    path: str | None = None
+    """Where in the container; None: the image's WORKDIR."""
+    keep: tuple[str, ...] = ()
+    """Paths below `path`, relative to it, at which the image's own content stays visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """How an image is built."""
+
+    name: ImageName
+    dockerfile: Path
+    context: Path
+    stage: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict, repr=False)
+    inputs: tuple[str, ...] = ()
+    """Globs, relative to the project, of more files that decide a rebuild."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetConfig:
+    """A program and the container that runs it."""
+
+    name: TargetName
+    image: ImageName
+    program: Program
+    args: tuple[str, ...] = ()
+    mount: Mount | None = None
+    """None: no mount, the image carries its code."""
+    entrypoint: tuple[str, ...] | None = None
+    ports: tuple[Port, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """With those of `env-file` merged in."""
+    workdir: str | None = None
+    user: str | None = None
+    stop_signal: str | None = None
+    stop_timeout_s: int | None = None
+    init: bool | None = None
+    tty: bool = False
+    watch: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    restart_on: RestartOn = RestartOn.REACH
+    autostart: bool = True
+
+    @property
+    def spec(self) -> Spec:
+        """The hash by which a container is known to be still what the configuration asks for."""
+        mount = self.mount and (str(self.mount.source), self.mount.path, self.mount.keep)
+        said = (
+            SPEC_VERSION,
+            type(self.program).__name__,
+            [getattr(self.program, name) for name in self.program.__slots__],
+            self.args,
+            mount,
+            self.entrypoint,
+            [(p.container_port, p.host_port, p.protocol, p.address) for p in self.ports],
+            sorted(self.env.items()),
+            (self.workdir, self.user, self.stop_signal, self.stop_timeout_s, self.init, self.tty),
+        )
+        return Spec(hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16])
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The directory with `devrun.toml`, and what it says."""
+
+    name: str
+    slug: str
+    """The name as Docker takes it, with a few digits of `key`, so that two checkouts do not collide."""
+    root: Path
+    """The real path."""
+    key: str
+    """A hash of the real path: whose containers and images are ours."""
+    file: Path | None
+    images: Mapping[ImageName, ImageConfig]
+    targets: Mapping[TargetName, TargetConfig]
+    ignore: tuple[str, ...] = ()
+    env_files: tuple[Path, ...] = ()

@@ -1,0 +1,1 @@
+"""Pure rules: what is desired, what was observed, and the one action or hold that follows."""

@@ -1,0 +1,192 @@
+"""The things that devrun can do: decided by `decide`, done by one worker, answered by one outcome.
+
+An action carries the values it was decided with, and its outcome writes back those, never what is desired by
+then: so an edit that comes during an action is never lost. `values` is what a failure is remembered by.
+"""
+
+from dataclasses import dataclass
+
+from devrun.config.project import ImageName, Spec, TargetName
+from devrun.core.values import Broken, ContainerId, Digest, Fingerprint, ImageId
+
+
+@dataclass(frozen=True, slots=True)
+class HashInputs:
+    """Work out the fingerprint of an image's build inputs; no engine is needed for it."""
+
+    image: ImageName
+    revision: int
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.revision,)
+
+
+@dataclass(frozen=True, slots=True)
+class InspectImage:
+    """Ask the engine which images of ours there are."""
+
+    image: ImageName
+    revision: int
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.revision,)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildImage:
+    """Build, and tag the result with the fingerprint."""
+
+    image: ImageName
+    fingerprint: Fingerprint
+    build: int
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.fingerprint, self.build)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelBuild:
+    """Give up a running build; the build's own outcome says when it has ended."""
+
+    image: ImageName
+    fingerprint: Fingerprint
+    build: int
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.fingerprint, self.build)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveImage:
+    """Remove the tag of one superseded image, and the image with its last tag."""
+
+    image: ImageName
+    fingerprint: Fingerprint
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.fingerprint,)
+
+
+@dataclass(frozen=True, slots=True)
+class InspectTarget:
+    """Ask the engine which containers a target has, and how they are."""
+
+    target: TargetName
+    revision: int
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.revision,)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSyntax:
+    """Ask the container's own Python about files that ours does not parse."""
+
+    target: TargetName
+    container: ContainerId
+    files: tuple[Broken, ...]
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.container, self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class RecreateContainer:
+    """Create the next container beside the old one, stop the old, start the next."""
+
+    target: TargetName
+    image: ImageId
+    spec: Spec
+    digest: Digest
+    run: int
+    cause: str
+    changed: tuple[str, ...] = ()
+    broken: frozenset[Broken] = frozenset()
+    old: ContainerId | None = None
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.image, self.spec, self.digest, self.run)
+
+
+@dataclass(frozen=True, slots=True)
+class RestartContainer:
+    """Stop the container where it runs, and start the same one again."""
+
+    target: TargetName
+    container: ContainerId
+    digest: Digest
+    run: int
+    cause: str
+    changed: tuple[str, ...] = ()
+    broken: frozenset[Broken] = frozenset()
+    stale: tuple[str, ...] = ()
+    """Source files whose compiled byte code may be older than they are, without showing it."""
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.container, self.digest, self.run)
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainer:
+    """Stop the container and keep it."""
+
+    target: TargetName
+    container: ContainerId
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return (self.container,)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainer:
+    """Stop and remove containers of a target, all or the superfluous ones."""
+
+    target: TargetName
+    containers: tuple[ContainerId, ...]
+    cause: str
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return self.containers
+
+
+ImageAction = HashInputs | InspectImage | BuildImage | CancelBuild | RemoveImage
+TargetAction = (
+    InspectTarget | CheckSyntax | RecreateContainer | RestartContainer | StopContainer | RemoveContainer
+)
+Action = ImageAction | TargetAction
+Start = RecreateContainer | RestartContainer
+"""The actions after which a container runs the present source."""
+
+
+def subject_of(action: Action) -> str:
+    """Return whom an action concerns: `image default`, `target web`."""
+    match action:
+        case HashInputs() | InspectImage() | BuildImage() | CancelBuild() | RemoveImage():
+            return f"image {action.image}"
+        case _:
+            return f"target {action.target}"
+
+
+def changed_cause(paths: tuple[str, ...]) -> str:
+    """Return the words for changed paths: the last one is what the user has just saved."""
+    others = len(paths) - 1
+    return f"{paths[-1]} changed" if not others else f"{paths[-1]} and {others} more changed"

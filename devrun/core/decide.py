@@ -1,0 +1,338 @@
+"""What to do next: one action or one hold for each image and each target, with its cause in words.
+
+The rules are two tables, tried from the top; the first that applies decides. They read only the state, so
+"why did it restart?" and "why did it not?" are answered by the same call.
+
+Images: engine down, closing, git, fingerprint unknown, building something else, busy, observed unknown,
+unused, not there, superseded, up to date.
+
+Targets: engine down, busy, observed unknown, to be removed, left over, not wanted, git, no image, and then
+what is due - a new container or a restart - unless something holds it back; last, how the program ended.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from devrun.config.project import ImageName, TargetName
+from devrun.core.actions import (
+    Action,
+    BuildImage,
+    CancelBuild,
+    CheckSyntax,
+    HashInputs,
+    InspectImage,
+    InspectTarget,
+    RecreateContainer,
+    RemoveContainer,
+    RemoveImage,
+    RestartContainer,
+    Start,
+    StopContainer,
+    changed_cause,
+)
+from devrun.core.model import Failures, Image, State, Target, usable_image
+from devrun.core.values import Container, Failure, Phase
+
+KEPT_IMAGES = 3
+"""Switching between a few branches should not build; more than this fills disks."""
+
+RETRY_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Between looks at something that could not be looked at: fast at first, since most causes pass."""
+
+
+class HoldKind(str, Enum):
+    """Why nothing is done."""
+
+    UP_TO_DATE = "up to date"
+    STOPPED = "stopped"
+    EXITED = "exited"
+    CRASHED = "crashed"
+    FAILED = "failed"
+    SYNTAX_ERROR = "syntax error"
+    FLAPPING = "flapping"
+    UNUSED = "unused"
+    PAUSED = "paused"
+    ENGINE_DOWN = "engine down"
+    GIT = "git"
+    BUSY = "busy"
+    RETRYING = "retrying"
+    WAITING_FOR_IMAGE = "waiting for image"
+    WAITING_FOR_BUILD = "waiting for build"
+    WAITING = "waiting"
+
+
+FINAL = frozenset(
+    {
+        HoldKind.UP_TO_DATE,
+        HoldKind.STOPPED,
+        HoldKind.EXITED,
+        HoldKind.CRASHED,
+        HoldKind.FAILED,
+        HoldKind.SYNTAX_ERROR,
+        HoldKind.FLAPPING,
+        HoldKind.UNUSED,
+        HoldKind.PAUSED,
+    }
+)
+"""The holds that nothing but a change, a command or the world outside ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is done, and why. `until` is when to ask again by itself."""
+
+    kind: HoldKind
+    text: str
+    until: float | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether this is rest rather than waiting."""
+        return self.kind in FINAL
+
+
+Decision = Action | Hold
+
+
+def decide_image(state: State, name: ImageName) -> Decision:
+    """Return what to do about an image."""
+    image = state.images[name]
+    if not state.engine_up:
+        return Hold(HoldKind.ENGINE_DOWN, "engine down")
+    if state.closing:
+        return _close_build(name, image)
+    if state.git:
+        return Hold(HoldKind.GIT, "a git operation rewrites the tree")
+    if image.fingerprint is None and image.hashing is None:
+        return _inquire(HashInputs(name, image.inputs_revision, image.cause), image.failures, state.now)
+    if cancellation := _superseded_build(name, image):
+        return cancellation
+    if image.running or image.hashing:
+        return Hold(HoldKind.BUSY, "busy")
+    if image.built is None:
+        return _inquire(InspectImage(name, image.built_revision, "not known"), image.failures, state.now)
+    return _decide_observed_image(state, name, image)
+
+
+def _close_build(name: ImageName, image: Image) -> Decision:
+    building = image.running
+    if isinstance(building, BuildImage) and not image.cancelling:
+        return CancelBuild(name, building.fingerprint, building.build, "devrun ends")
+    return Hold(HoldKind.BUSY, "busy") if image.running else Hold(HoldKind.UNUSED, "devrun ends")
+
+
+def _superseded_build(name: ImageName, image: Image) -> CancelBuild | None:
+    building = image.running
+    if not isinstance(building, BuildImage) or image.cancelling or image.fingerprint is None:
+        return None
+    if building.values == (image.fingerprint, image.build):
+        return None
+    return CancelBuild(name, building.fingerprint, building.build, image.cause)
+
+
+def _decide_observed_image(state: State, name: ImageName, image: Image) -> Decision:
+    users = [target for target in state.targets.values() if target.image == name and state.is_wanted(target)]
+    if not users:
+        return Hold(HoldKind.UNUSED, "no target wants it")
+    if image.current is None and _is_needed(image, users):
+        assert image.fingerprint is not None  # else it would have been hashed first
+        build = BuildImage(name, image.fingerprint, image.build, image.cause)
+        return _unless_failed(build, image.failures)
+    if removal := _next_removal(state, name, image):
+        return removal
+    return Hold(HoldKind.UP_TO_DATE, "up to date")
+
+
+def _is_needed(image: Image, users: list[Target]) -> bool:
+    """Tell whether an image that is not there is wanted by more than containers which have it already."""
+    proven = image.proven
+    if proven is None or proven.fingerprint != image.fingerprint or image.build != image.served:
+        return True
+    return any(target.container is None or target.container.image != proven.id for target in users)
+
+
+def _next_removal(state: State, name: ImageName, image: Image) -> RemoveImage | None:
+    if any(target.observed is None for target in state.targets.values()):
+        return None  # An image counts as unused only where every container is known.
+    used = {container.image for target in state.targets.values() for container in target.observed or ()}
+    newest_first = sorted(image.built or (), key=lambda built: -built.tagged)
+    for built in newest_first[KEPT_IMAGES:]:
+        removal = RemoveImage(name, built.fingerprint, "superseded")
+        if (
+            built.fingerprint != image.fingerprint
+            and built.id not in used
+            and not _failure_of(removal, image.failures)
+        ):
+            return removal
+    return None
+
+
+def decide_target(state: State, name: TargetName) -> Decision:
+    """Return what to do about a target."""
+    target = state.targets[name]
+    if not state.engine_up:
+        return Hold(HoldKind.ENGINE_DOWN, "engine down")
+    if target.running:
+        return Hold(HoldKind.BUSY, "busy")
+    if target.observed is None:
+        return _inquire(
+            InspectTarget(name, target.observed_revision, "not known"), target.failures, state.now
+        )
+    if removal := _due_removal(name, target):
+        return _unless_failed(removal, target.failures)
+    if not state.is_wanted(target):
+        return _decide_unwanted(state, name, target)
+    if state.git:
+        return Hold(HoldKind.GIT, "a git operation rewrites the tree")
+    if usable_image(state, target) is None:
+        return Hold(HoldKind.WAITING_FOR_IMAGE, f"waiting for image {target.image}")
+    due = due_start(state, name)
+    if due is not None:
+        return _hold_back(state, name, due) or due
+    return _decide_loaded(target)
+
+
+def _due_removal(name: TargetName, target: Target) -> RemoveContainer | None:
+    containers = tuple(container.id for container in target.observed or ())
+    if target.gone and containers:
+        return RemoveContainer(name, containers, "no longer wanted")
+    if len(containers) > 1:
+        return RemoveContainer(name, containers[1:], "left over from an interrupted swap")
+    return None
+
+
+def _decide_unwanted(state: State, name: TargetName, target: Target) -> Decision:
+    container = target.container
+    if container is not None and container.phase in {Phase.RUNNING, Phase.PAUSED}:
+        stop = StopContainer(name, container.id, "devrun ends" if state.closing else "asked to stop")
+        return _unless_failed(stop, target.failures)
+    return Hold(HoldKind.STOPPED, "stopped")
+
+
+def due_start(state: State, name: TargetName) -> Start | None:
+    """Return the start that a target needs to run what is desired, whether or not something holds it back."""
+    target = state.targets[name]
+    image, container, source = usable_image(state, target), target.container, target.source
+    if image is None or source is None:
+        return None
+    if container is None or container.image != image or container.spec != target.spec:
+        return RecreateContainer(
+            target=name,
+            image=image,
+            spec=target.spec,
+            digest=source,
+            run=target.run,
+            cause=_recreate_cause(state, target, container),
+            changed=target.changed,
+            broken=target.broken,
+            old=container.id if container else None,
+        )
+    if target.loaded is None or (target.loaded.digest, target.loaded.run) != (source, target.run):
+        return RestartContainer(
+            target=name,
+            container=container.id,
+            digest=source,
+            run=target.run,
+            cause=_restart_cause(target),
+            changed=target.changed,
+            broken=target.broken,
+            stale=target.stale,
+        )
+    return None
+
+
+def _recreate_cause(state: State, target: Target, container: Container | None) -> str:
+    if container is None:
+        return "no container" if target.loaded is None else "its container is gone"
+    if container.spec != target.spec:
+        return "its settings changed"
+    cause = state.images[target.image].cause
+    return f"image is newer: {cause}" if cause != "devrun started" else "image is newer"
+
+
+def _restart_cause(target: Target) -> str:
+    if target.loaded is not None and target.loaded.digest == target.source:
+        return target.run_cause
+    return changed_cause(target.changed) if target.changed else "source changed while devrun was away"
+
+
+def _hold_back(state: State, name: TargetName, due: Start) -> Decision | None:
+    """Return what keeps a due start from being done now; None: nothing."""
+    target = state.targets[name]
+    if failure := _failure_of(due, target.failures):
+        return Hold(HoldKind.FAILED, failure.error)
+    if target.is_running and (guard := _guard_syntax(name, target)):
+        return guard
+    if target.flapping:
+        return Hold(HoldKind.FLAPPING, f"{target.flapping} changes after every start")
+    for dependency in target.depends_on:
+        if not _is_ready(state, dependency):
+            return Hold(HoldKind.WAITING, f"waiting for {dependency}")
+    if isinstance(due, RestartContainer) and _comes_with_build(state, target):
+        return Hold(HoldKind.WAITING_FOR_BUILD, f"waiting for image {target.image}")
+    return None
+
+
+def _guard_syntax(name: TargetName, target: Target) -> Decision | None:
+    known = target.sound | (target.loaded.broken if target.loaded else frozenset())
+    fresh = target.broken - known
+    if unsound := sorted(fresh & target.unsound, key=str):
+        return Hold(HoldKind.SYNTAX_ERROR, str(unsound[0]))
+    if fresh and target.container:
+        files = tuple(sorted(fresh, key=str))
+        return CheckSyntax(name, target.container.id, files, f"{files[0].path} does not parse here")
+    return None
+
+
+def _is_ready(state: State, name: TargetName) -> bool:
+    target = state.targets.get(name)
+    if target is None or target.container is None:
+        return False
+    return target.is_running or (target.container.phase is Phase.EXITED and target.container.exit_code == 0)
+
+
+def _comes_with_build(state: State, target: Target) -> bool:
+    """Tell whether the source changed together with build inputs that are not decided or built yet."""
+    is_newer = target.loaded is None or target.loaded.digest != target.source
+    return is_newer and target.source_batch in state.images[target.image].doubts
+
+
+def _decide_loaded(target: Target) -> Hold:
+    container = target.container
+    if target.source is None or container is None:
+        return Hold(HoldKind.BUSY, "files are being read")
+    if container.phase is Phase.PAUSED:
+        return Hold(HoldKind.PAUSED, "paused")
+    if container.phase is not Phase.RUNNING:
+        kind = HoldKind.CRASHED if container.exit_code else HoldKind.EXITED
+        return Hold(kind, f"{kind.value} {container.exit_code}")
+    return Hold(HoldKind.UP_TO_DATE, "up to date")
+
+
+def _failure_of(action: Action, failures: Failures) -> Failure | None:
+    """Return the failure that holds back this very action with these very values."""
+    failure = failures.get(type(action).__name__)
+    return failure if failure and failure.values == action.values else None
+
+
+def _unless_failed(action: Action, failures: Failures) -> Decision:
+    failure = _failure_of(action, failures)
+    return Hold(HoldKind.FAILED, failure.error) if failure else action
+
+
+def _inquire(action: Action, failures: Failures, now: float) -> Decision:
+    """Return the question again after a growing pause, where it could not be answered before."""
+    failure = _failure_of(action, failures)
+    if failure is None:
+        return action
+    until = failure.at + RETRY_PAUSES_S[min(failure.tries, len(RETRY_PAUSES_S)) - 1]
+    return action if now >= until else Hold(HoldKind.RETRYING, failure.error, until=until)
+
+
+def is_settled(state: State) -> bool:
+    """Tell whether no action runs and every hold is final."""
+    decisions = [
+        *(decide_image(state, image) for image in state.images),
+        *(decide_target(state, target) for target in state.targets),
+    ]
+    return all(isinstance(decision, Hold) and decision.is_final for decision in decisions)

@@ -1,0 +1,296 @@
+"""Facts, in the past tense: all that can change the state.
+
+None of them starts work by itself; they change what is desired, or mark what was observed as unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from devrun.config.project import ImageName, TargetName
+from devrun.core.actions import Action
+from devrun.core.values import Broken, Built, Container, Digest, Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """A target's source closure after a batch."""
+
+    digest: Digest
+    paths: tuple[str, ...]
+    """What changed in it, relative to the project."""
+    newest: float = 0.0
+    """The latest of all modification and status change times in the closure."""
+    broken: frozenset[Broken] = frozenset()
+    """All files in it that do not parse, by our own Python."""
+    stale: tuple[str, ...] = ()
+    """Files whose byte code must not be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesChanged:
+    """One look at the disk delivered a batch of changed contents."""
+
+    at: float
+    batch: int
+    sources: Mapping[TargetName, SourceChange] = field(default_factory=dict)
+    inputs: Mapping[ImageName, tuple[str, ...]] = field(default_factory=dict)
+    """The changed paths that put an image's fingerprint in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitStarted:
+    """A git operation began to rewrite the tree."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class GitEnded:
+    """The tree is at rest again."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConnected:
+    """The engine answers; whatever was known of it is out of date."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLost:
+    """The engine does not answer."""
+
+    at: float
+    error: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerTouched:
+    """The engine told of a container of a target: look again."""
+
+    at: float
+    target: TargetName
+
+
+@dataclass(frozen=True, slots=True)
+class OrphansFound:
+    """There are containers of ours for targets that the file does not name."""
+
+    at: float
+    targets: tuple[TargetName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTouched:
+    """The engine told of an image of ours: look again."""
+
+    at: float
+    image: ImageName
+
+
+@dataclass(frozen=True, slots=True)
+class RestartRequested:
+    """The user wants the targets started anew, stopped ones included."""
+
+    at: float
+    targets: tuple[TargetName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequested:
+    """The user wants the targets running."""
+
+    at: float
+    targets: tuple[TargetName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """The user wants the targets stopped, until told otherwise."""
+
+    at: float
+    targets: tuple[TargetName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildRequested:
+    """The user wants the images built anew, whatever their fingerprints say."""
+
+    at: float
+    images: tuple[ImageName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownRequested:
+    """devrun ends: every container is stopped, or removed."""
+
+    at: float
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """A moment that a hold waits for has come."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BuildAdvanced:
+    """A build came to another step."""
+
+    at: float
+    image: ImageName
+    progress: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEnded:
+    """A container's output came to its end; these are its last lines."""
+
+    at: float
+    target: TargetName
+    tail: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HintFound:
+    """Something about a running target that its author probably did not mean."""
+
+    at: float
+    target: TargetName
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStarted:
+    """A worker took up an action."""
+
+    at: float
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class InputsHashed:
+    """Outcome of HashInputs."""
+
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInspected:
+    """Outcome of InspectImage: all images of ours under this name."""
+
+    built: tuple[Built, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuilt:
+    """Outcome of BuildImage."""
+
+    built: Built
+
+
+@dataclass(frozen=True, slots=True)
+class TargetInspected:
+    """Outcome of InspectTarget: all containers of ours under this name."""
+
+    containers: tuple[Container, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxChecked:
+    """Outcome of CheckSyntax: those files that the container's Python does not parse either."""
+
+    broken: frozenset[Broken]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStarted:
+    """Outcome of RecreateContainer and RestartContainer."""
+
+    container: Container
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStopped:
+    """Outcome of StopContainer."""
+
+    container: Container
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Outcome of RemoveContainer and RemoveImage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The action was refused; the same action with the same values would be refused again."""
+
+    error: str
+    hint: str = ""
+    step: str = ""
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The engine took the outcome with it: nobody knows whether the action was done."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The build was given up on our own wish."""
+
+
+Outcome = (
+    InputsHashed
+    | ImageInspected
+    | ImageBuilt
+    | TargetInspected
+    | SyntaxChecked
+    | ContainerStarted
+    | ContainerStopped
+    | Removed
+    | Failed
+    | Lost
+    | Cancelled
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFinished:
+    """A worker is done with an action."""
+
+    at: float
+    action: Action
+    outcome: Outcome
+
+
+Event = (
+    FilesChanged
+    | GitStarted
+    | GitEnded
+    | EngineConnected
+    | EngineLost
+    | ContainerTouched
+    | OrphansFound
+    | ImageTouched
+    | RestartRequested
+    | StartRequested
+    | StopRequested
+    | RebuildRequested
+    | ShutdownRequested
+    | TimePassed
+    | BuildAdvanced
+    | OutputEnded
+    | HintFound
+    | ActionStarted
+    | ActionFinished
+)

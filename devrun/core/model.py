@@ -1,0 +1,191 @@
+"""The state of a project: for every image and every target, what is desired and what was observed.
+
+All values are immutable: `step` makes a new state of an old one and an event, `decide` only reads. `None` in
+`fingerprint`, `built` and `observed` means *unknown*, and has to be asked for. A *revision* rises whenever
+something becomes unknown; an answer counts only if it was asked for at the present revision.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from devrun.config.project import ImageName, Project, Spec, TargetName
+from devrun.core.actions import HashInputs, ImageAction, TargetAction
+from devrun.core.values import (
+    Broken,
+    Built,
+    Container,
+    Digest,
+    Failure,
+    Fingerprint,
+    ImageId,
+    LastAction,
+    Loaded,
+    Phase,
+)
+
+Failures = Mapping[str, Failure]
+"""The last failure of each kind of action that has not succeeded since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What is wanted of an image, and what is known of it."""
+
+    fingerprint: Fingerprint | None = None
+    inputs_revision: int = 0
+    doubts: frozenset[int] = frozenset()
+    """The batches that put the fingerprint in doubt and are neither decided nor built yet."""
+    build: int = 0
+    """The build number: raised by `rebuild`."""
+    cause: str = "devrun started"
+
+    built: tuple[Built, ...] | None = None
+    built_revision: int = 0
+    served: int = 0
+    """The build number of the newest build."""
+    proven: Built | None = None
+    """The last image known to be the wanted one; it stays so when somebody takes its tag away."""
+
+    running: ImageAction | None = None
+    running_since: float = 0.0
+    hashing: HashInputs | None = None
+    cancelling: bool = False
+    progress: str = ""
+    failures: Failures = field(default_factory=dict)
+    builds: int = 0
+    last: LastAction | None = None
+
+    def with_unknown_builds(self) -> "Image":
+        """Return it as it is when the engine has to be asked again."""
+        return replace(self, built=None, built_revision=self.built_revision + 1)
+
+    @property
+    def current(self) -> Built | None:
+        """The image that has the wanted content, where there is one."""
+        if self.fingerprint is None or self.build != self.served:
+            return None
+        return next((built for built in self.built or () if built.fingerprint == self.fingerprint), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is wanted of a target, and what is known of it."""
+
+    image: ImageName
+    spec: Spec
+    wanted: bool = True
+    gone: bool = False
+    """No longer in the file: its containers are removed."""
+    depends_on: tuple[TargetName, ...] = ()
+
+    source: Digest | None = None
+    source_batch: int = -1
+    """The batch in which the digest last changed."""
+    changed: tuple[str, ...] = ()
+    """What changed since the last start was decided."""
+    newest: float = 0.0
+    broken: frozenset[Broken] = frozenset()
+    stale: tuple[str, ...] = ()
+    run: int = 0
+    """The run number: raised by `restart` and `start`, and where a program ended that should run."""
+    run_cause: str = "devrun started"
+
+    observed: tuple[Container, ...] | None = None
+    """The one that counts first; the others are left over from a crash."""
+    observed_revision: int = 0
+    seen: bool = False
+    """Whether this daemon has looked at it; the first look starts what does not run."""
+    ran: bool = False
+    """Whether it ran at the last look."""
+    ended_at: float = 0.0
+    """When a look first found that it no longer ran."""
+    resume: bool = False
+    """Whether an outage of the engine may have ended it: if it has, it is started again."""
+    loaded: Loaded | None = None
+    sound: frozenset[Broken] = frozenset()
+    """What the container's Python parses, though ours does not."""
+    unsound: frozenset[Broken] = frozenset()
+    """What it does not parse either."""
+
+    running: TargetAction | None = None
+    running_since: float = 0.0
+    touched: bool = False
+    """The engine told of the container while an action ran: its outcome is out of date when it comes."""
+    failures: Failures = field(default_factory=dict)
+    changed_at: float = 0.0
+    started_at: float = 0.0
+    recent: tuple[float, ...] = ()
+    """Restarts in a row that one and the same path caused shortly after a start."""
+    recent_path: str = ""
+    flapping: str = ""
+    """The path that caused too many of them."""
+    restarts: int = 0
+    last: LastAction | None = None
+    tail: tuple[str, ...] = ()
+    """The last lines of output of a program that ended."""
+    hints: tuple[str, ...] = ()
+
+    def with_unknown_containers(self) -> "Target":
+        """Return it as it is when the engine has to be asked again."""
+        return replace(self, observed=None, observed_revision=self.observed_revision + 1)
+
+    @property
+    def container(self) -> Container | None:
+        """The container that counts."""
+        return self.observed[0] if self.observed else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its container runs, by the last look."""
+        return self.container is not None and self.container.phase is Phase.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the daemon knows."""
+
+    project: Project
+    images: Mapping[ImageName, Image]
+    targets: Mapping[TargetName, Target]
+    now: float = 0.0
+    engine_up: bool = False
+    engine_error: str = "not asked yet"
+    engine_hint: str = ""
+    git: bool = False
+    closing: bool = False
+    rows: Mapping[TargetName, Loaded] = field(default_factory=dict)
+    """What an earlier daemon knew to be loaded."""
+
+    def is_wanted(self, target: Target) -> bool:
+        """Whether a target should have a running container."""
+        return target.wanted and not target.gone and not self.closing
+
+
+def appended(old: tuple[str, ...], new: Iterable[str]) -> tuple[str, ...]:
+    """Return both without repetition, the newest last."""
+    return tuple(dict.fromkeys(reversed((*old, *new))))[::-1]
+
+
+def usable_image(state: State, target: Target) -> ImageId | None:
+    """Return the image that a container of `target` should have now.
+
+    While the wanted one is unknown, being built or failed, that is the one that its container has.
+    """
+    image = state.images.get(target.image)
+    if image is not None and image.current is not None:
+        return image.current.id
+    return target.container.image if target.container else None
+
+
+def initial_state(project: Project, now: float, *, only: frozenset[TargetName] = frozenset()) -> State:
+    """Return the state of a project of which nothing is known yet; `only` limits which targets are wanted."""
+    targets = {
+        name: Target(
+            image=config.image,
+            spec=config.spec,
+            wanted=name in only if only else config.autostart,
+            run_cause="devrun started",
+        )
+        for name, config in project.targets.items()
+    }
+    return State(project=project, images={name: Image() for name in project.images}, targets=targets, now=now)

@@ -1,0 +1,206 @@
+"""The report: what `devrun status` shows, worked out from a state.
+
+It holds no value of `env` or `args`, and is complete: whoever reads it needs neither the engine nor the disk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from devrun.config.project import Command, ImageCommand, ImageName, Module, Program, Script, TargetName
+from devrun.core.actions import Action
+from devrun.core.crash import explain_exit
+from devrun.core.decide import Hold, HoldKind, decide_image, decide_target, is_settled
+from devrun.core.model import Image, State, Target
+from devrun.core.values import Failure, LastAction, Phase
+
+REPORT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something is not as the user wants it."""
+
+    error: str
+    hint: str = ""
+    step: str = ""
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReport:
+    """An image, as status shows it."""
+
+    state: str
+    """`ready`, `missing` or `unknown`."""
+    doing: str
+    """The running action with its cause, or the hold."""
+    hold: str
+    """The hold's kind; empty while an action runs."""
+    fingerprint: str = ""
+    id: str = ""
+    progress: str = ""
+    builds: int = 0
+    last: LastAction | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReport:
+    """A target, as status shows it."""
+
+    program: str
+    image: str
+    state: str
+    """`running`, `exited`, `paused`, `created`, `missing` or `unknown`."""
+    doing: str
+    hold: str
+    since: float = 0.0
+    exit_code: int | None = None
+    ports: tuple[str, ...] = ()
+    container: str = ""
+    restarts: int = 0
+    last: LastAction | None = None
+    problem: Problem | None = None
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of a project."""
+
+    version: int
+    project: str
+    root: str
+    pid: int
+    started: float
+    engine: str
+    """Its name and version, or why it does not answer."""
+    engine_up: bool
+    settled: bool
+    images: Mapping[str, ImageReport] = field(default_factory=dict)
+    targets: Mapping[str, TargetReport] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    """What the user should know of the project as a whole, such as a changed `devrun.toml`."""
+
+
+VERBS = {
+    "HashInputs": "reading the build inputs",
+    "InspectImage": "looking",
+    "BuildImage": "building",
+    "CancelBuild": "cancelling the build",
+    "RemoveImage": "removing an old image",
+    "InspectTarget": "looking",
+    "CheckSyntax": "checking the syntax",
+    "RecreateContainer": "recreating",
+    "RestartContainer": "restarting",
+    "StopContainer": "stopping",
+    "RemoveContainer": "removing",
+}
+"""What status calls a running action."""
+
+
+def report(state: State, *, pid: int, started: float, engine: str, notices: tuple[str, ...] = ()) -> Report:
+    """Return the report of a state; `engine` is the engine's name and version."""
+    return Report(
+        version=REPORT_VERSION,
+        project=state.project.name,
+        root=str(state.project.root),
+        pid=pid,
+        started=started,
+        engine=engine if state.engine_up else state.engine_error,
+        engine_up=state.engine_up,
+        settled=is_settled(state),
+        images={name: _image_report(state, name, image) for name, image in state.images.items()},
+        targets={
+            name: _target_report(state, name, target)
+            for name, target in state.targets.items()
+            if name in state.project.targets
+        },
+        notices=notices,
+    )
+
+
+def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
+    current = image.current
+    decision = decide_image(state, name)
+    doing, hold = _doing(image.running or image.hashing, decision)
+    if image.cancelling:
+        doing = f"cancelling the build: {image.cause}"
+    return ImageReport(
+        state="unknown" if image.built is None else "ready" if current else "missing",
+        doing=doing,
+        hold=hold,
+        fingerprint=image.fingerprint or "",
+        id=current.id if current else "",
+        progress=image.progress if image.running else "",
+        builds=image.builds,
+        last=image.last,
+        problem=_failure_problem(image.failures, decision),
+    )
+
+
+def _target_report(state: State, name: TargetName, target: Target) -> TargetReport:
+    container = target.container
+    decision = decide_target(state, name)
+    doing, hold = _doing(target.running, decision)
+    exited = container is not None and container.phase is Phase.EXITED
+    return TargetReport(
+        program=program_text(state.project.targets[name].program),
+        image=target.image,
+        state=container.phase.value if container else "unknown" if target.observed is None else "missing",
+        doing=doing,
+        hold=hold,
+        since=container.started if container else 0.0,
+        exit_code=container.exit_code if container and exited else None,
+        ports=container.ports if container else (),
+        container=container.name if container else "",
+        restarts=target.restarts,
+        last=target.last,
+        problem=_failure_problem(target.failures, decision) or _target_problem(target, decision),
+        hints=target.hints,
+    )
+
+
+def program_text(program: Program) -> str:
+    """Return what a target runs, as people write it."""
+    match program:
+        case Script(path=path):
+            return path
+        case Module(name=name):
+            return f"-m {name}"
+        case Command(argv=argv):
+            return " ".join(argv)
+        case ImageCommand():
+            return "the image's command"
+
+
+def _doing(running: Action | None, decision: Action | Hold) -> tuple[str, str]:
+    """Return what is done, or why nothing is, and the kind of hold."""
+    action = running or (None if isinstance(decision, Hold) else decision)
+    if action is not None:
+        return f"{VERBS[type(action).__name__]}: {action.cause}", ""
+    assert isinstance(decision, Hold)
+    return decision.text, decision.kind.value
+
+
+def _failure_problem(failures: Mapping[str, Failure], decision: Action | Hold) -> Problem | None:
+    """Return the failure that holds, which is the newest of those whose words the hold says."""
+    if not isinstance(decision, Hold) or decision.kind not in {HoldKind.FAILED, HoldKind.RETRYING}:
+        return None
+    said = [failure for failure in failures.values() if failure.error == decision.text]
+    failure = max(said, key=lambda failure: failure.at)
+    return Problem(failure.error, failure.hint, failure.step, failure.output)
+
+
+def _target_problem(target: Target, decision: Action | Hold) -> Problem | None:
+    match decision:
+        case Hold(kind=HoldKind.CRASHED) if target.container:
+            error, hint = explain_exit(target.container, target.tail)
+            return Problem(error, hint, output=target.tail)
+        case Hold(kind=HoldKind.SYNTAX_ERROR, text=text):
+            return Problem(text, "the program that ran before goes on; a save that parses restarts it")
+        case Hold(kind=HoldKind.FLAPPING, text=text):
+            remedy = f'it writes into its own source: add ignore = ["{target.flapping}"] to the target'
+            return Problem(f"restarts stopped: {text}", remedy)
+        case _:
+            return None

@@ -1,0 +1,214 @@
+"""How an event changes the state.
+
+Facts about the disk and the user's wishes change what is desired; facts about the engine make what was
+observed unknown; the outcome of an action writes back the values that the action was decided with.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from devrun.config.project import ImageName, Spec, TargetName
+from devrun.core.actions import changed_cause
+from devrun.core.events import (
+    ActionFinished,
+    ActionStarted,
+    BuildAdvanced,
+    ContainerTouched,
+    EngineConnected,
+    EngineLost,
+    Event,
+    FilesChanged,
+    GitEnded,
+    GitStarted,
+    HintFound,
+    ImageTouched,
+    OrphansFound,
+    OutputEnded,
+    RebuildRequested,
+    RestartRequested,
+    ShutdownRequested,
+    SourceChange,
+    StartRequested,
+    StopRequested,
+    TimePassed,
+)
+from devrun.core.model import Image, State, Target, appended
+from devrun.core.outcomes import finished, started
+
+ENGINE_STOP_S = 15.0
+"""What dockerd gives its containers to end, by default, before it ends itself."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+def step(state: State, event: Event) -> State:
+    """Return the state after an event."""
+    state = replace(state, now=event.at)
+    match event:
+        case FilesChanged():
+            return _files_changed(state, event)
+        case ActionStarted():
+            return started(state, event)
+        case ActionFinished():
+            return finished(state, event)
+        case (
+            RestartRequested() | StartRequested() | StopRequested() | RebuildRequested() | ShutdownRequested()
+        ):
+            return _wished(state, event)
+        case _:
+            return _told(state, event)
+
+
+def _told(
+    state: State,
+    event: EngineConnected
+    | EngineLost
+    | ContainerTouched
+    | OrphansFound
+    | ImageTouched
+    | BuildAdvanced
+    | OutputEnded
+    | HintFound
+    | GitStarted
+    | GitEnded
+    | TimePassed,
+) -> State:
+    match event:
+        case EngineConnected():
+            return _forget_observed(replace(state, engine_up=True, engine_error="", engine_hint=""))
+        case EngineLost(error=error, hint=hint):
+            return _forget_observed(replace(state, engine_up=False, engine_error=error, engine_hint=hint))
+        case ContainerTouched(target=name):
+            return _on_targets(state, (name,), _touch)
+        case OrphansFound(targets=names):
+            orphan = Target(image=ImageName(""), spec=Spec(""), gone=True)
+            orphans = {name: orphan for name in names if name not in state.targets}
+            return replace(state, targets={**state.targets, **orphans})
+        case ImageTouched(image=image_name):
+            images = _changed(state.images, (image_name,), Image.with_unknown_builds)
+            return replace(state, images=images)
+        case BuildAdvanced(image=image_name, progress=progress):
+            images = _changed(state.images, (image_name,), lambda image: replace(image, progress=progress))
+            return replace(state, images=images)
+        case OutputEnded(target=name, tail=tail):
+            return _on_targets(state, (name,), lambda target: replace(target, tail=tail))
+        case HintFound(target=name, hint=hint):
+            return _on_targets(
+                state, (name,), lambda target: replace(target, hints=appended(target.hints, (hint,)))
+            )
+        case GitStarted() | GitEnded():
+            return replace(state, git=isinstance(event, GitStarted))
+        case TimePassed():
+            return state
+
+
+def _wished(
+    state: State,
+    event: RestartRequested | StartRequested | StopRequested | RebuildRequested | ShutdownRequested,
+) -> State:
+    match event:
+        case RestartRequested(targets=names):
+            return _on_targets(state, names, partial(_raise_run, cause="asked to restart"))
+        case StartRequested(targets=names):
+            return _on_targets(state, names, _start)
+        case StopRequested(targets=names):
+            return _on_targets(state, names, lambda target: replace(target, wanted=False))
+        case RebuildRequested(images=images):
+            return replace(state, images=_changed(state.images, images, _raise_build))
+        case ShutdownRequested(remove=remove):
+            gone = state.targets if remove else ()
+            closing = _on_targets(state, gone, lambda target: replace(target, gone=True))
+            return replace(closing, closing=True)
+
+
+def _files_changed(state: State, event: FilesChanged) -> State:
+    images = {
+        name: _doubt_inputs(image, event.batch, event.inputs[name]) if name in event.inputs else image
+        for name, image in state.images.items()
+    }
+    targets = {
+        name: _change_source(target, event.sources[name], event) if name in event.sources else target
+        for name, target in state.targets.items()
+    }
+    return replace(state, images=images, targets=targets)
+
+
+def _doubt_inputs(image: Image, batch: int, paths: tuple[str, ...]) -> Image:
+    return replace(
+        image,
+        fingerprint=None,
+        inputs_revision=image.inputs_revision + 1,
+        doubts=image.doubts | {batch},
+        cause=changed_cause(paths) if paths else image.cause,
+    )
+
+
+def _change_source(target: Target, change: SourceChange, event: FilesChanged) -> Target:
+    is_new = change.digest != target.source
+    is_undone = target.running is None and target.loaded is not None and change.digest == target.loaded.digest
+    is_other = bool(set(change.paths) - {target.recent_path})
+    return replace(
+        target,
+        source=change.digest,
+        source_batch=event.batch if is_new else target.source_batch,
+        changed=() if is_undone else appended(target.changed, change.paths),
+        changed_at=event.at if is_new else target.changed_at,
+        newest=change.newest,
+        broken=change.broken,
+        stale=appended(target.stale, change.stale),
+        recent=() if is_other else target.recent,
+        flapping="" if is_other else target.flapping,
+    )
+
+
+def _raise_run(target: Target, cause: str) -> Target:
+    return replace(target, wanted=True, run=target.run + 1, run_cause=cause, recent=(), flapping="")
+
+
+def _start(target: Target) -> Target:
+    """Starting what runs is no restart; where nobody knows whether it runs, the next look decides."""
+    if target.observed is None:
+        return replace(target, wanted=True, seen=False, run_cause="asked to start")
+    if target.is_running:
+        return replace(target, wanted=True)
+    return _raise_run(target, "asked to start")
+
+
+def _raise_build(image: Image) -> Image:
+    return replace(image, build=image.build + 1, cause="asked to rebuild")
+
+
+def _touch(target: Target) -> Target:
+    """During an action the outcome is awaited first, and then looked at again."""
+    return replace(target, touched=True) if target.running else target.with_unknown_containers()
+
+
+def _forget_observed(state: State) -> State:
+    """The engine may have done anything meanwhile."""
+    targets = {name: _outlive_engine(target, state.now) for name, target in state.targets.items()}
+    images = {name: image.with_unknown_builds() for name, image in state.images.items()}
+    return replace(state, targets=targets, images=images)
+
+
+def _outlive_engine(target: Target, now: float) -> Target:
+    """An engine that is told to end stops its containers first, which looks as if they had ended."""
+    ended_with_it = target.ended_at > 0 and now - target.ended_at <= ENGINE_STOP_S
+    return replace(
+        target.with_unknown_containers(),
+        resume=target.resume or target.ran or ended_with_it,
+        touched=target.running is not None,
+    )
+
+
+def _on_targets(state: State, names: Iterable[TargetName], change: Callable[[Target], Target]) -> State:
+    return replace(state, targets=_changed(state.targets, names, change))
+
+
+def _changed(
+    mapping: Mapping[Key, Value], names: Iterable[Key], change: Callable[[Value], Value]
+) -> dict[Key, Value]:
+    chosen = set(names)
+    return {name: change(value) if name in chosen else value for name, value in mapping.items()}

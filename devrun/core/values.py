@@ -1,0 +1,122 @@
+"""The words that the rest of the core is written in: ids, hashes, and what was seen of the engine.
+
+Times are seconds since the epoch, as the engine's clock or the file system says them.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import NewType
+
+from devrun.config.project import Spec
+
+ContainerId = NewType("ContainerId", str)
+ImageId = NewType("ImageId", str)
+Fingerprint = NewType("Fingerprint", str)
+"""Content hash of an image's build inputs; it stands in the image's tag."""
+Digest = NewType("Digest", str)
+"""Content hash of a target's source closure; empty where nothing is mounted."""
+
+
+class Phase(str, Enum):
+    """What the engine says a container is doing."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of ours, as last seen."""
+
+    id: ContainerId
+    name: str
+    image: ImageId
+    spec: Spec
+    phase: Phase
+    started: float = 0.0
+    """When its main process last started; 0: never. Together with `id` it names one run of a container."""
+    exit_code: int = 0
+    error: str = ""
+    """Why the engine could not start it."""
+    ports: tuple[str, ...] = ()
+    """The published ones, as `127.0.0.1:8080->5000/tcp`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image of ours, as last seen."""
+
+    fingerprint: Fingerprint
+    id: ImageId
+    tagged: float
+    """When it got its tag: the newest are kept."""
+    workdir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What is sent for a build.
+
+    `files` are pairs of a path on disk and the path in the context. `dockerfile` is the text as on disk.
+    `bases` are the external images that have to be there first, with `args` already filled in.
+    """
+
+    dockerfile: str
+    files: tuple[tuple[Path, str], ...]
+    bases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A Python file that does not parse."""
+
+    path: str
+    line: int
+    message: str
+    content: str
+    """Hash of the bytes that do not parse."""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The source that one run of a container has loaded, and the run number it serves."""
+
+    container: ContainerId
+    started: float
+    digest: Digest
+    run: int
+    broken: frozenset[Broken] = frozenset()
+    """What did not parse already when it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed action: it holds back only the same kind of action with the same values."""
+
+    kind: str
+    values: tuple[object, ...]
+    error: str
+    hint: str = ""
+    step: str = ""
+    """The failing instruction of a build."""
+    output: tuple[str, ...] = ()
+    """The last lines of it."""
+    at: float = 0.0
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LastAction:
+    """The last thing that was done, why, and how long it took."""
+
+    action: str
+    cause: str
+    at: float
+    seconds: float
+    ok: bool

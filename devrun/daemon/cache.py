@@ -1,0 +1,66 @@
+"""The one file of devrun's own: which source each running container has loaded.
+
+Labels cannot hold it, since it changes with every restart. Losing the file costs at most one restart.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from devrun.config.project import TargetName
+from devrun.core.values import ContainerId, Digest, Loaded
+
+log = logging.getLogger(__name__)
+
+Rows = Mapping[TargetName, Loaded]
+VERSION = 1
+
+
+class Cache:
+    """Reads and writes the rows; what cannot be read is empty, what cannot be written is said in the log."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written: Rows | None = None
+
+    def read(self) -> dict[TargetName, Loaded]:
+        """Return the rows of an earlier daemon."""
+        try:
+            said = json.loads(self._path.read_bytes())
+            if said["version"] != VERSION:
+                return {}
+            return {TargetName(str(name)): _row(row) for name, row in said["loaded"].items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("%s cannot be used: %s", self._path, error)
+            return {}
+
+    def write(self, rows: Rows) -> None:
+        """Replace the file whole, if it would say something else."""
+        if rows == self._written:
+            return
+        self._written = dict(rows)
+        loaded = {
+            name: {"container": row.container, "started": row.started, "digest": row.digest, "run": row.run}
+            for name, row in rows.items()
+        }
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.unlink(missing_ok=True)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump({"version": VERSION, "loaded": loaded}, file)
+            draft.replace(self._path)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", self._path, error.strerror)
+
+
+def _row(said: Mapping[str, object]) -> Loaded:
+    started = said["started"]
+    run = said["run"]
+    if not isinstance(started, int | float) or not isinstance(run, int):
+        raise TypeError("a row's times are numbers")
+    return Loaded(ContainerId(str(said["container"])), float(started), Digest(str(said["digest"])), run)

@@ -1,0 +1,316 @@
+"""The daemon of one project: events come into one mailbox, one thread makes states of them and decides.
+
+After every batch of events it asks for each image and each target what is to be done, and gives each action
+to a worker of its own, at most one for each. Nothing waits in a queue but facts.
+"""
+
+import contextlib
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import FrameType
+
+from devrun import __version__
+from devrun.config.project import ImageName, Project, TargetName
+from devrun.control.lock import Lock
+from devrun.control.place import Place
+from devrun.control.server import Server
+from devrun.core.actions import Action, BuildImage, CancelBuild
+from devrun.core.decide import Decision, Hold, decide_image, decide_target, is_settled
+from devrun.core.events import (
+    ActionFinished,
+    ActionStarted,
+    BuildAdvanced,
+    EngineLost,
+    Event,
+    HintFound,
+    Lost,
+    Outcome,
+    ShutdownRequested,
+    TimePassed,
+)
+from devrun.core.model import initial_state
+from devrun.core.report import Report, report
+from devrun.core.step import step
+from devrun.daemon.cache import Cache
+from devrun.daemon.listener import Listener
+from devrun.daemon.monitor import Monitor
+from devrun.daemon.output import Followers
+from devrun.daemon.work import do
+from devrun.engine.protocol import BuildProgress, Connect
+from devrun.errors import DevrunError, ExitCode
+from devrun.sources.disk import Disk
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 2
+"""What a container that devrun runs has by default, from its signal to its end."""
+CANCEL_PAUSE_S = 0.2
+CLOSE_MARGIN_S = 2.0
+"""What all else may take at the end, beyond the containers' own time-outs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A thread that should live as long as the daemon has ended."""
+
+    part: str
+    error: BaseException
+
+
+class Daemon:
+    """Runs a project until it is told to stop."""
+
+    def __init__(
+        self,
+        project: Project,
+        connect: Connect,
+        listener: Listener,
+        *,
+        place: Place,
+        only: frozenset[TargetName] = frozenset(),
+    ) -> None:
+        self._project = project
+        self._listener = listener
+        self._place = place
+        self._only = only
+        self._mailbox: queue.SimpleQueue[Event | Died] = queue.SimpleQueue()
+        self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
+        self._monitor = Monitor(lambda: connect(project), self._mailbox.put, self._part_died)
+        self._followers = Followers(self._mailbox.put, listener.output)
+        self._cache = Cache(place.cache)
+        self._notices: dict[str, str] = {}
+        self._holds: dict[str, Hold] = {}
+        self._started = time.time()
+        self._closing_since = 0.0
+        self._remove = False
+        self._signal = 0
+        self._began: dict[Action, float] = {}
+        self._state = initial_state(project, self._started, only=only)
+        self._report = self._make_report()
+
+    def report(self) -> Report:
+        """Return the newest report; from any thread, at once."""
+        return self._report
+
+    def shutdown(self, *, remove: bool) -> None:
+        """Ask for the end; returns at once."""
+        self._mailbox.put(ShutdownRequested(time.time(), remove))
+
+    def run(self) -> ExitCode:
+        """Hold the project's lock, serve, and work until told to stop; raises AlreadyRunningError."""
+        with Lock.acquire(self._place, root=self._project.root, version=__version__) as lock, self._signals():
+            self._state = replace(self._state, rows=self._cache.read())
+            server = Server.start(lock, self, died=lambda error: self._part_died("control socket", error))
+            try:
+                self._disk.start()
+                self._monitor.start()
+                self._loop()
+                self._leave()
+            finally:
+                self._followers.close()
+                self._monitor.close()
+                self._disk.close()
+                server.stop()
+        return ExitCode.INTERRUPTED if self._signal == signal.SIGINT else ExitCode.OK
+
+    def _leave(self) -> None:
+        engine = self._monitor.engine
+        if self._remove and engine is not None and self._state.engine_up:
+            engine.remove_network()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Take the signals that ask for the end; a second one is obeyed at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        taken = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, self._on_signal) for number in taken}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._signal:
+            os._exit(ExitCode.INTERRUPTED)
+        self._signal = number
+        self._mailbox.put(ShutdownRequested(time.time()))
+
+    def _loop(self) -> None:
+        while not self._is_over():
+            for event in self._take():
+                self._apply(event)
+            self._act()
+            self._tell()
+
+    def _take(self) -> Iterator[Event]:
+        """Wait for an event, or for the moment that a hold names, and return all that is there by then."""
+        try:
+            first = self._mailbox.get(timeout=self._patience_s())
+        except queue.Empty:
+            yield TimePassed(time.time())
+            return
+        yield self._alive(first)
+        while True:
+            try:
+                yield self._alive(self._mailbox.get_nowait())
+            except queue.Empty:
+                return
+
+    @staticmethod
+    def _alive(event: "Event | Died") -> Event:
+        if isinstance(event, Died):
+            raise DevrunError(
+                f"the {event.part} died: {event.error!r}", hint="see the log; start devrun again"
+            )
+        return event
+
+    def _patience_s(self) -> float | None:
+        moments = [hold.until for hold in self._holds.values() if hold.until is not None]
+        if self._closing_since:
+            moments.append(self._deadline())
+        return max(0.0, min(moments) - time.time()) if moments else None
+
+    def _apply(self, event: Event) -> None:
+        before = self._state
+        self._state = step(before, event)
+        match event:
+            case ActionFinished(action=action, outcome=outcome):
+                since = self._began.pop(action, event.at)
+                self._listener.action_finished(action, outcome, event.at - since)
+                if isinstance(outcome, Lost):
+                    self._monitor.doubt()
+            case ShutdownRequested(remove=remove):
+                self._closing_since = self._closing_since or time.time()
+                self._remove = self._remove or remove
+            case EngineLost():
+                self._give_up_builds()
+            case HintFound(target=target, hint=hint):
+                self._listener.hinted(f"target {target}", hint)
+            case _:
+                pass
+        if before.engine_up != self._state.engine_up or (
+            isinstance(event, EngineLost) and event.error != before.engine_error
+        ):
+            self._tell_engine()
+
+    def _give_up_builds(self) -> None:
+        """End builds on an engine that is gone: a hung one would never say that it does not build."""
+        engine = self._monitor.engine
+        for name, image in self._state.images.items():
+            if engine is not None and isinstance(image.running, BuildImage):
+                engine.cancel_build(name)
+
+    def _tell_engine(self) -> None:
+        engine = self._monitor.engine
+        if self._state.engine_up and engine is not None:
+            self._listener.engine_changed(up=True, text=engine.describe(), hint="")
+        else:
+            self._listener.engine_changed(
+                up=False, text=self._state.engine_error, hint=self._state.engine_hint
+            )
+
+    def _act(self) -> None:
+        """Begin all that is decided; what follows from a beginning is decided at once."""
+        for image in list(self._state.images):
+            self._pursue(f"image {image}", lambda image=image: decide_image(self._state, image))  # type: ignore[misc]
+        for target in list(self._state.targets):
+            self._pursue(f"target {target}", lambda target=target: decide_target(self._state, target))  # type: ignore[misc]
+
+    def _pursue(self, subject: str, ask: Callable[[], Decision]) -> None:
+        while not isinstance(decision := ask(), Hold):
+            self._begin(decision)
+        if self._holds.get(subject) != decision:
+            self._holds[subject] = decision
+            self._listener.held(subject, decision)
+
+    def _begin(self, action: Action) -> None:
+        now = time.time()
+        self._state = step(self._state, ActionStarted(now, action))
+        self._listener.action_started(action)
+        log.info("%s", action)
+        self._began[action] = now
+        name = type(action).__name__
+        threading.Thread(target=self._work, args=(action,), name=name, daemon=True).start()
+
+    def _work(self, action: Action) -> None:
+        outcome = self._perform(action)
+        while isinstance(action, CancelBuild) and self._is_building(action):
+            # The build may have been about to begin when it was cancelled.
+            time.sleep(CANCEL_PAUSE_S)
+            outcome = self._perform(action)
+        self._mailbox.put(ActionFinished(time.time(), action, outcome))
+
+    def _is_building(self, cancellation: CancelBuild) -> bool:
+        running = self._state.images[cancellation.image].running
+        return isinstance(running, BuildImage) and running.values == cancellation.values
+
+    def _perform(self, action: Action) -> Outcome:
+        engine = self._monitor.engine
+        if engine is None:
+            return Lost("the engine is not connected")
+        return do(action, self._project, self._disk, engine, self._build_progressed)
+
+    def _build_progressed(self, image: ImageName, news: BuildProgress) -> None:
+        self._listener.build_progressed(image, news)
+        self._mailbox.put(BuildAdvanced(time.time(), image, f"{news.step}/{news.steps} {news.instruction}"))
+
+    def _tell(self) -> None:
+        """Let others know: readers of the report, the cache, those who follow output."""
+        self._report = self._make_report()
+        self._cache.write({name: t.loaded for name, t in self._state.targets.items() if t.loaded})
+        engine = self._monitor.engine
+        if engine is None or not self._state.engine_up:
+            return
+        for name, target in self._state.targets.items():
+            if name in self._project.targets:
+                self._followers.update(engine, self._project.targets[name], target.container)
+
+    def _make_report(self) -> Report:
+        engine = self._monitor.engine
+        return report(
+            self._state,
+            pid=os.getpid(),
+            started=self._started,
+            engine=engine.describe() if engine else "",
+            notices=tuple(self._notices.values()),
+        )
+
+    def _notice(self, subject: str, text: str) -> None:
+        """Take up what there is to say of a subject, from any thread; an empty text takes it back."""
+        before = self._notices.get(subject, "")
+        notices = {**self._notices, subject: text}
+        self._notices = {subject: text for subject, text in notices.items() if text}
+        if text and text != before:
+            self._listener.noticed(text)
+        if text != before:
+            self._mailbox.put(TimePassed(time.time()))
+
+    def _part_died(self, part: str, error: BaseException) -> None:
+        self._mailbox.put(Died(part, error))
+
+    def _deadline(self) -> float:
+        slowest = max(
+            (target.stop_timeout_s or STOP_TIMEOUT_S for target in self._project.targets.values()),
+            default=STOP_TIMEOUT_S,
+        )
+        return self._closing_since + slowest + CLOSE_MARGIN_S
+
+    def _is_over(self) -> bool:
+        if not self._closing_since:
+            return False
+        if not self._state.engine_up:
+            self._listener.noticed("the engine does not answer: containers may still run")
+            return True
+        if time.time() > self._deadline():
+            self._listener.noticed("containers did not stop in time: `devrun down` removes what is left")
+            return True
+        return not self._began and is_settled(self._state)

@@ -1,0 +1,138 @@
+"""The output of targets: followed over restarts, kept for its last lines, read for common mistakes.
+
+Each run of a container, (id, start), is followed by one thread. Where a run's output goes on, it is read from
+the last time stamp on, so that no line comes twice and none is lost.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+
+from devrun.config.project import TargetConfig, TargetName
+from devrun.core.events import ContainerTouched, Event, HintFound, OutputEnded
+from devrun.core.values import Container, ContainerId, Phase
+from devrun.engine.protocol import Engine, OutputLine
+from devrun.errors import DevrunError
+
+log = logging.getLogger(__name__)
+
+TAIL_LINES = 40
+TAIL_WIDTH = 400
+LISTEN_PAUSES_S = (1.5, 3.0, 10.0)
+"""When a program that publishes a port is looked at: most listen by the first, slow ones by the last."""
+LOOPBACK = ("127.", "::1")
+NS = 1_000_000_000
+
+RELOADERS = re.compile(
+    r"Restarting with (stat|watchdog|inotify)|Started reloader process|Watching for file changes with"
+)
+RELOADER_HINT = (
+    "its own reloader is on: every edit restarts it twice; turn it off (debug=False, --noreload, no --reload)"
+)
+
+Post = Callable[[Event], None]
+Emit = Callable[[OutputLine], None]
+
+
+class Followers:
+    """Follows the output of all targets."""
+
+    def __init__(self, post: Post, emit: Emit) -> None:
+        self._post = post
+        self._emit = emit
+        self._shown_from_ns = time.time_ns()
+        """What was written before, to an earlier daemon, is only kept."""
+        self._followed: dict[TargetName, tuple[ContainerId, float]] = {}
+        self._last_ns: dict[ContainerId, int] = {}
+        self._ended: set[tuple[ContainerId, float]] = set()
+        self._locks: defaultdict[ContainerId, threading.Lock] = defaultdict(threading.Lock)
+        self._stop = threading.Event()
+
+    def update(self, engine: Engine, target: TargetConfig, container: Container | None) -> None:
+        """Follow the container's present run, if that is not done already."""
+        if container is None or not container.started:
+            return
+        run = (container.id, container.started)
+        is_over = run in self._ended and container.phase is not Phase.RUNNING
+        if is_over or self._followed.get(target.name) == run:
+            return
+        self._followed[target.name] = run
+        self._begin("output", self._follow, engine, target, container)
+        if target.ports and container.phase is Phase.RUNNING:
+            self._begin("listeners", self._check_listeners, engine, target, container)
+
+    def close(self) -> None:
+        """End the waits; the streams end with the engine's connection."""
+        self._stop.set()
+
+    def _begin(
+        self,
+        what: str,
+        run: Callable[[Engine, TargetConfig, Container], None],
+        engine: Engine,
+        target: TargetConfig,
+        container: Container,
+    ) -> None:
+        name = f"{what}-{target.name}"
+        threading.Thread(target=run, args=(engine, target, container), name=name, daemon=True).start()
+
+    def _follow(self, engine: Engine, target: TargetConfig, container: Container) -> None:
+        tail: deque[str] = deque(maxlen=TAIL_LINES)
+
+        def emit(line: OutputLine) -> None:
+            self._last_ns[container.id] = line.at_ns
+            tail.append(line.text[:TAIL_WIDTH])
+            if line.at_ns >= self._shown_from_ns:
+                self._emit(line)
+            if RELOADERS.search(line.text):
+                self._post(HintFound(time.time(), target.name, RELOADER_HINT))
+
+        try:
+            # The last lines of the run before come first.
+            with self._locks[container.id]:
+                since = self._last_ns.get(container.id, int((container.started - 1) * NS))
+                engine.follow_output(target.name, container.id, since, emit)
+        except DevrunError as error:
+            log.debug("output of %s: %s", target.name, error)
+        finally:
+            if not self._stop.is_set():
+                self._end(target.name, container, tuple(tail))
+
+    def _end(self, target: TargetName, container: Container, tail: tuple[str, ...]) -> None:
+        """Post the last lines; should the program run on, the look that follows has it followed again."""
+        run = (container.id, container.started)
+        if tail:
+            self._post(OutputEnded(time.time(), target, tail))
+        if self._followed.get(target) == run:
+            self._ended.add(run)
+            del self._followed[target]
+            self._post(ContainerTouched(time.time(), target))
+
+    def _check_listeners(self, engine: Engine, target: TargetConfig, container: Container) -> None:
+        """Look whether a published port is served on the loopback of the container only."""
+        for pause in LISTEN_PAUSES_S:
+            if self._stop.wait(pause) or self._followed.get(target.name) != (container.id, container.started):
+                return
+            try:
+                listeners = engine.listeners(container.id)
+            except DevrunError as error:
+                log.debug("listeners of %s: %s", target.name, error)
+                return
+            hidden = [
+                port.container_port for port in target.ports if _is_hidden(port.container_port, listeners)
+            ]
+            for port in hidden:
+                hint = (
+                    f"listens on 127.0.0.1 inside its container: port {port} cannot be reached; use 0.0.0.0"
+                )
+                self._post(HintFound(time.time(), target.name, hint))
+            if listeners:
+                return
+
+
+def _is_hidden(port: int, listeners: frozenset[tuple[str, int]]) -> bool:
+    addresses = [address for address, listening in listeners if listening == port]
+    return bool(addresses) and all(address.startswith(LOOPBACK) for address in addresses)

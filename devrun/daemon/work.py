@@ -1,0 +1,109 @@
+"""Doing one action: the only place where decisions meet the engine and the disk. No policy here."""
+
+import logging
+from collections.abc import Callable
+
+from devrun.config.project import ImageName, Project
+from devrun.core.actions import (
+    Action,
+    BuildImage,
+    CancelBuild,
+    CheckSyntax,
+    HashInputs,
+    InspectImage,
+    InspectTarget,
+    RecreateContainer,
+    RemoveContainer,
+    RemoveImage,
+    RestartContainer,
+    StopContainer,
+)
+from devrun.core.events import (
+    Cancelled,
+    ContainerStarted,
+    ContainerStopped,
+    Failed,
+    ImageBuilt,
+    ImageInspected,
+    InputsHashed,
+    Lost,
+    Outcome,
+    Removed,
+    SyntaxChecked,
+    TargetInspected,
+)
+from devrun.core.values import Built
+from devrun.engine.protocol import BuildProgress, Engine
+from devrun.errors import BuildCancelledError, DevrunError, EngineError, EngineUnreachableError
+from devrun.sources.disk import Disk
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[ImageName, BuildProgress], None]
+
+
+def do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:
+    """Do an action and return its outcome, whatever happens."""
+    try:
+        return _do(action, project, disk, engine, progress)
+    except BuildCancelledError:
+        return Cancelled()
+    except EngineUnreachableError as error:
+        return Lost(error.message)
+    except EngineError as error:
+        return Failed(error.message, error.hint, error.step, error.output)
+    except DevrunError as error:
+        return Failed(error.message, error.hint)
+    except OSError as error:
+        return Failed(f"{error.filename or 'a file'}: {error.strerror}")
+    except Exception as error:
+        log.exception("%s", action)
+        return Failed(f"devrun itself is at fault: {error!r}", "please report it, with the log")
+
+
+def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:  # noqa: C901 - a table
+    match action:
+        case HashInputs(image=image):
+            return InputsHashed(disk.hash_inputs(image))
+        case InspectImage(image=image):
+            built = engine.inspect_image(image)
+            _learn(disk, image, built)
+            return ImageInspected(built)
+        case BuildImage(image=image, fingerprint=fingerprint):
+            made = engine.build_image(
+                project.images[image],
+                fingerprint,
+                disk.build_context(image),
+                lambda news: progress(image, news),
+            )
+            _learn(disk, image, (made,))
+            if disk.hash_inputs(image) != fingerprint:
+                # What was sent may be newer than what was hashed: a tag must not say what is not so.
+                engine.remove_image(image, fingerprint)
+                return Cancelled()
+            return ImageBuilt(made)
+        case RemoveImage(image=image, fingerprint=fingerprint):
+            engine.remove_image(image, fingerprint)
+            return Removed()
+        case CancelBuild(image=image):
+            engine.cancel_build(image)
+            return Cancelled()
+        case InspectTarget(target=target):
+            return TargetInspected(engine.inspect_target(target))
+        case CheckSyntax(container=container, files=files):
+            return SyntaxChecked(engine.check_syntax(container, files))
+        case RecreateContainer(target=target, image=image_id, old=old):
+            return ContainerStarted(engine.recreate(project.targets[target], image_id, old))
+        case RestartContainer(target=target, container=container, stale=stale):
+            return ContainerStarted(engine.restart(project.targets[target], container, stale))
+        case StopContainer(target=target, container=container):
+            return ContainerStopped(engine.stop(project.targets.get(target), container))
+        case RemoveContainer(containers=containers):
+            engine.remove(containers)
+            return Removed()
+
+
+def _learn(disk: Disk, image: ImageName, built: tuple[Built, ...]) -> None:
+    newest = max(built, key=lambda one: one.tagged, default=None)
+    if newest is not None:
+        disk.learn_workdir(image, newest.workdir)

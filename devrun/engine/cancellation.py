@@ -1,0 +1,54 @@
+"""Giving up a build from another thread: what it waits in is closed, and it raises BuildCancelledError."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from devrun.engine.connection import Connection
+from devrun.engine.exchange import Exchange
+from devrun.errors import BuildCancelledError
+
+
+class Cancellation:
+    """The wish to give up one build. `cancel` may be called at any time from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._exchange: Exchange | None = None
+
+    def cancel(self) -> None:
+        """End the build wherever it is; the engine stops it when the connection ends."""
+        with self._lock:
+            self._cancelled.set()
+            exchange = self._exchange
+        if exchange:
+            exchange.close()
+
+    def check(self) -> None:
+        """Raise BuildCancelledError once the build is given up."""
+        if self._cancelled.is_set():
+            raise BuildCancelledError("the build was given up")
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raises BuildCancelledError as soon as the build is given up."""
+        self._cancelled.wait(seconds)
+        self.check()
+
+    @contextmanager
+    def exchange(self, connection: Connection, what: str) -> Iterator[Exchange]:
+        """Yield an exchange that `cancel` ends; errors begin with `what`.
+
+        Whatever goes wrong in it once the build is given up is the giving up.
+        """
+        with connection.exchange() as exchange:
+            with self._lock:
+                self._exchange = exchange
+            try:
+                self.check()
+                with connection.asking(what):
+                    yield exchange
+            finally:
+                with self._lock:
+                    self._exchange = None
+                self.check()

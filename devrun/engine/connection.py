@@ -1,0 +1,261 @@
+"""The connection with the engine: found, negotiated, with a time-out on every call and one tongue for errors.
+
+All that Docker, HTTP and the socket can raise becomes one of two errors here: EngineError, the engine said
+no; EngineUnreachableError, nobody knows what it did. Whoever asks the engine does so inside `asking`.
+"""
+
+import http.client
+import json
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import docker
+import docker.errors
+import docker.tls
+import requests.exceptions
+import urllib3.exceptions
+
+from devrun.engine.endpoints import Endpoint, find_endpoints
+from devrun.engine.exchange import Body, Exchange, LinkError, Params, StatusError
+from devrun.engine.refusals import explain
+from devrun.errors import EngineError, EngineUnreachableError
+
+PING_TIMEOUT_S = 2.0
+CALL_TIMEOUT_S = 60.0
+"""Creating and starting take seconds on a machine under load; beyond a minute the engine hangs."""
+NEWEST_VERSION = (1, 51)
+"""The newest API that devrun was tested with: a newer engine is asked to speak this one."""
+
+log = logging.getLogger(__name__)
+
+_LOST = (
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    docker.errors.DockerException,
+    LinkError,
+    ConnectionError,
+)
+_LATE = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+
+
+class RefusedError(EngineError):
+    """The engine answered with an error status."""
+
+    def __init__(self, message: str, status: int, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class Connection:
+    """An engine that answered once. Every method may be called from any thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Ask the engine for its version; raises EngineUnreachableError."""
+        self.endpoint = endpoint
+        self._lock = threading.Lock()
+        self._open: set[Exchange] = set()
+        self._closed = False
+        self._prefix = ""
+        about = self._ask_version()
+        self.version = _negotiated(str(about.get("ApiVersion", "")), str(about.get("MinAPIVersion", "")))
+        self.name = _name(about)
+        self._prefix = f"/v{self.version}"
+        with self.asking("connect to the engine"):
+            self.client = _client(endpoint, self.version)
+
+    def ping(self) -> None:
+        """Return if the engine answers within two seconds, on a socket of its own."""
+        silent = self._silence()
+        if silent:
+            raise EngineUnreachableError(f"ping: {silent.message}", hint=silent.hint)
+
+    @contextmanager
+    def asking(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong inside into EngineError or EngineUnreachableError, which begin with `what`."""
+        try:
+            yield
+        except docker.errors.APIError as error:
+            raise self._refusal(what, error.status_code or 0, error.explanation or str(error)) from error
+        except StatusError as error:
+            raise self._refusal(what, error.status, _message(error.body)) from error
+        except (*_LATE, *_LOST) as error:
+            raise self._unreachable(what, _cause(error)) from error
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = CALL_TIMEOUT_S,
+        silence: float | None = None,
+    ) -> Exchange:
+        """Send a request on a socket of its own; the reply is read from, and closed at, what is returned.
+
+        To be able to cut it short even while it is being sent, take an `exchange` and `send` it.
+        """
+        exchange = self.exchange()
+        return exchange.send(
+            method, path, params=params, body=body, headers=headers, timeout=timeout, silence=silence
+        )
+
+    def create(self, body: Mapping[str, object], name: str | None = None) -> str:
+        """Create a container from the engine's own payload, and return its id; within `asking`."""
+        made = self.client.create_container_from_config(dict(body), name)  # type: ignore[no-untyped-call]
+        return str(made["Id"])
+
+    def exchange(self, *, versioned: bool = True) -> Exchange:
+        """Return a request that is not sent yet; `close` of it, or of the connection, ends it at any time."""
+        made = Exchange(self.endpoint, self._prefix if versioned else "", self._forget)
+        with self._lock:
+            self._open.add(made)
+            closed = self._closed
+        if closed:
+            made.close()
+        return made
+
+    def close(self) -> None:
+        """End all exchanges, those of other threads too; what is asked later ends at once."""
+        with self._lock:
+            self._closed = True
+            exchanges = tuple(self._open)
+        for exchange in exchanges:
+            exchange.close()
+        self.client.close()
+
+    def _forget(self, exchange: Exchange) -> None:
+        with self._lock:
+            self._open.discard(exchange)
+
+    def _ask_version(self) -> dict[str, object]:
+        with self.asking("connect to the engine"), self.exchange() as exchange:
+            body = exchange.send("GET", "/version", timeout=PING_TIMEOUT_S, silence=PING_TIMEOUT_S).read()
+        try:
+            about = json.loads(body)
+        except ValueError:
+            about = None
+        if not isinstance(about, dict) or "ApiVersion" not in about:
+            raise EngineUnreachableError(
+                f"connect to the engine: {self.endpoint} is no container engine",
+                hint="DOCKER_HOST or the docker context names the wrong place",
+            )
+        return about
+
+    def _refusal(self, what: str, status: int, message: str) -> EngineError | EngineUnreachableError:
+        """Return the engine's no; an error of an engine that is going away says nothing about the call."""
+        if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            silent = self._silence()
+            if silent:
+                return EngineUnreachableError(f"{what}: {silent.message}", hint=silent.hint)
+        cause, hint = explain(message)
+        return RefusedError(
+            f"{what}: {cause or f'the engine answers with status {status}'}", status, hint=hint
+        )
+
+    def _unreachable(self, what: str, cause: str) -> EngineUnreachableError:
+        silent = self._silence()
+        if silent:
+            return EngineUnreachableError(f"{what}: {silent.message}", hint=silent.hint)
+        return EngineUnreachableError(f"{what}: {cause}")
+
+    def _silence(self) -> EngineUnreachableError | None:
+        """Return why the engine does not answer, None where it does."""
+        with self.exchange(versioned=False) as exchange:
+            try:
+                exchange.send("GET", "/_ping", timeout=PING_TIMEOUT_S, silence=PING_TIMEOUT_S).read()
+            except LinkError as error:
+                return _why_silent(self.endpoint, error.cause)
+            except (OSError, http.client.HTTPException, StatusError) as error:
+                if self._closed:
+                    return EngineUnreachableError("given up, because devrun ends")
+                return _why_silent(self.endpoint, error)
+        return None
+
+
+def find_connection() -> Connection:
+    """Return a connection with the first engine that answers; raises EngineUnreachableError."""
+    tried = []
+    for endpoint in find_endpoints():
+        found = _try(endpoint)
+        if isinstance(found, Connection):
+            return found
+        tried.append(found)
+    raise tried[0]
+
+
+def _try(endpoint: Endpoint) -> Connection | EngineUnreachableError:
+    try:
+        return Connection(endpoint)
+    except (EngineError, EngineUnreachableError) as error:
+        return EngineUnreachableError(error.message, hint=error.hint)
+
+
+def _client(endpoint: Endpoint, version: str) -> docker.APIClient:
+    """Return docker-py's client; with its version given it asks nothing yet."""
+    files = endpoint.certificates
+    tls = files and docker.tls.TLSConfig(
+        client_cert=files.pair, ca_cert=files.authority if files.verify else None, verify=files.verify
+    )
+    host = f"unix://{endpoint.socket}" if endpoint.socket else "tcp://{}:{}".format(*endpoint.address)
+    return docker.APIClient(base_url=host, version=version, timeout=int(CALL_TIMEOUT_S), tls=tls or False)
+
+
+def _negotiated(newest: str, oldest: str) -> str:
+    """Return the version to speak: the engine's, no newer than tested, no older than it still takes."""
+    chosen = max(min(_numbers(newest), NEWEST_VERSION), _numbers(oldest))
+    return ".".join(str(number) for number in chosen)
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, _, minor = version.partition(".")
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
+
+
+def _name(about: Mapping[str, object]) -> str:
+    """Return the engine's name and version, for people."""
+    components = about.get("Components")
+    first = components[0] if isinstance(components, list) and components else {}
+    name = str(first.get("Name", "Engine")) if isinstance(first, dict) else "Engine"
+    brand = name.removesuffix(" Engine") if name != "Engine" else "Docker"
+    return f"{brand} {about.get('Version', '')}".strip()
+
+
+def _message(body: bytes) -> str:
+    """Return the words of an error's body, which is JSON unless something else than an engine answers."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return text
+    return str(content.get("message", text)) if isinstance(content, dict) else text
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.cause if isinstance(error, LinkError) else error
+    if isinstance(cause, _LATE):
+        return "the engine does not answer in time"
+    if isinstance(cause, docker.errors.DockerException):
+        return str(cause)
+    return f"the connection with the engine was lost ({type(cause).__name__})"
+
+
+def _why_silent(endpoint: Endpoint, error: Exception) -> EngineUnreachableError:
+    match error:
+        case FileNotFoundError():
+            words, hint = f"there is no container engine at {endpoint}", "start Docker, or set DOCKER_HOST"
+        case PermissionError():
+            words = f"not permitted to use the container engine at {endpoint}"
+            hint = "let your user use it: sudo usermod -aG docker $USER, then log in again"
+        case ConnectionRefusedError():
+            words, hint = f"no container engine listens at {endpoint}", "start Docker"
+        case TimeoutError() | BlockingIOError():
+            words, hint = f"the container engine at {endpoint} does not answer", "it hangs: restart it"
+        case _:
+            words = f"the container engine at {endpoint} does not answer ({error})"
+            hint = "see its log, or restart it"
+    return EngineUnreachableError(words, hint=hint)

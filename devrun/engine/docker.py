@@ -1,0 +1,208 @@
+"""Docker as the engine of one project: each method of the protocol, put together from its parts."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from devrun.config.project import ImageConfig, ImageName, Project, TargetConfig, TargetName
+from devrun.core.values import Broken, BuildContext, Built, Container, ContainerId, Fingerprint, ImageId
+from devrun.engine import labels, notices
+from devrun.engine.connection import CALL_TIMEOUT_S, Connection, find_connection
+from devrun.engine.containers import Containers
+from devrun.engine.images import Images
+from devrun.engine.inside import Inside
+from devrun.engine.inspected import Inspected, name_of, read_container
+from devrun.engine.network import Network
+from devrun.engine.output import deliver, log_params, read_lines
+from devrun.engine.plan import payload, plan
+from devrun.engine.probe import Probe
+from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Touched
+from devrun.engine.swap import Swap
+from devrun.errors import EngineError
+
+STOPPED_AT_ONCE = 8
+"""An engine takes no more in parallel: it goes through its firewall one by one."""
+
+log = logging.getLogger(__name__)
+
+
+def connect(project: Project) -> Engine:
+    """Return the engine of a project; raises EngineUnreachableError with the remedy."""
+    return DockerEngine(find_connection(), project)
+
+
+class DockerEngine:
+    """A Docker engine, seen from one project."""
+
+    def __init__(self, connection: Connection, project: Project) -> None:
+        self._connection = connection
+        self._project = project
+        self._images = Images(connection, project)
+        self._network = Network(connection, project)
+        self._containers = Containers(connection, project, self._network)
+        self._probe = Probe(connection, project)
+        self._inside = Inside(connection, project)
+        self._both_families = connection.endpoint.socket is not None and _has_ipv6_loopback()
+
+    def ping(self) -> None:
+        """Return if the engine answers within two seconds."""
+        self._connection.ping()
+
+    def describe(self) -> str:
+        """Return its name and version, for people."""
+        return self._connection.name
+
+    def inspect_image(self, image: ImageName) -> tuple[Built, ...]:
+        """Return all images of ours under this name."""
+        return self._images.inspect_image(image)
+
+    def build_image(
+        self,
+        image: ImageConfig,
+        fingerprint: Fingerprint,
+        context: BuildContext,
+        progress: Callable[[BuildProgress], None],
+    ) -> Built:
+        """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
+        return self._images.build_image(image, fingerprint, context, progress)
+
+    def cancel_build(self, image: ImageName) -> None:
+        """Give up the running build, if there is one."""
+        self._images.cancel_build(image)
+
+    def remove_image(self, image: ImageName, fingerprint: Fingerprint) -> None:
+        """Untag; an image in use, or gone already, is no error."""
+        self._images.remove_image(image, fingerprint)
+
+    def known_targets(self) -> tuple[TargetName, ...]:
+        """Return the names of all targets that have a container of this project, configured or not."""
+        return self._containers.targets()
+
+    def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
+        """Return all containers of a target, under whatever name."""
+        ids = self._containers.ids(target=target, role=labels.ROLE_TARGET)
+        # One that went away since it was listed is left out.
+        found = (self._containers.find(container) for container in ids)
+        return tuple(read_container(inspected) for inspected in found if inspected is not None)
+
+    def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
+        """Return the addresses and TCP ports on which programs in the container listen."""
+        return self._inside.listeners(container)
+
+    def check_syntax(self, container: ContainerId, files: Iterable[Broken]) -> frozenset[Broken]:
+        """Return the files that the container's own Python does not parse either."""
+        return self._inside.broken(self._containers.inspect(container), files)
+
+    def explain(self, target: TargetConfig, image: ImageId) -> tuple[str, ...]:
+        """Return in words how a container of the target would be created, and by which rules."""
+        return plan(self._project, target, self._probe.facts(image, target)).explain
+
+    def recreate(self, target: TargetConfig, image: ImageId, old: ContainerId | None) -> Container:
+        """Swap the containers; where the new one cannot be started, the old one runs again and it raises."""
+        facts = self._probe.facts(image, target)
+        chosen = plan(self._project, target, facts)
+        self._network.ensure()
+        before = self._containers.find(old) if old else None
+        try:
+            return self._swap(
+                target,
+                before,
+                payload(self._project, target, facts, chosen, both_families=self._both_families),
+            )
+        except EngineError as error:
+            if not self._both_families or "::1" not in error.message:
+                raise
+            # The engine runs where there is no IPv6 loopback, in a machine of its own for instance.
+            self._both_families = False
+            log.info("ports are published on 127.0.0.1 only: %s", error.message)
+        body = payload(self._project, target, facts, chosen, both_families=False)
+        return self._swap(target, before, body)
+
+    def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
+        """Stop the container where it runs, and start the same one again."""
+        inspected = self._containers.inspect(container)
+        self._containers.halt(inspected)
+        self._containers.empty_bytecode(inspected, stale)
+        self._containers.start(container, name_of(inspected), target.name)
+        return read_container(self._containers.inspect(container))
+
+    def stop(
+        self,
+        target: TargetConfig | None,  # noqa: ARG002 - the container itself knows its signal and its grace
+        container: ContainerId,
+    ) -> Container:
+        """Stop the container and keep it."""
+        self._containers.halt(self._containers.inspect(container))
+        return read_container(self._containers.inspect(container))
+
+    def remove(self, containers: Iterable[ContainerId]) -> None:
+        """Stop and remove; one that is gone already is no error."""
+        self._remove(containers)
+
+    def remove_network(self) -> None:
+        """Remove the project's network."""
+        self._network.remove()
+
+    def remove_everything(self) -> tuple[str, ...]:
+        """Remove all containers and networks of this project, by labels; returns the containers' names."""
+        removed = self._remove(self._containers.ids())
+        self._network.remove()
+        return tuple(sorted(removed))
+
+    def follow_output(
+        self, target: TargetName, container: ContainerId, since_ns: int, emit: Callable[[OutputLine], None]
+    ) -> None:
+        """Deliver lines until the container stops or `close` is called; none at `since_ns` is repeated."""
+        tty = bool(self._containers.inspect(container)["Config"].get("Tty"))
+        last_ns = since_ns
+
+        def note(line: OutputLine) -> None:
+            nonlocal last_ns
+            last_ns = line.at_ns
+            emit(line)
+
+        # A stream ends with its container, which may be before the last line is in the log.
+        for follow in (True, False):
+            with (
+                self._connection.asking(f"read the output of {target}"),
+                self._connection.exchange() as exchange,
+            ):
+                params = log_params(last_ns, follow=follow)
+                path = f"/containers/{container}/logs"
+                exchange.send("GET", path, params=params, timeout=CALL_TIMEOUT_S)
+                deliver(read_lines(exchange.chunks(), tty=tty), target, container, note)
+
+    def watch_events(self, connected: Callable[[], None], emit: Callable[[Touched], None]) -> None:
+        """Subscribe, call `connected`, and deliver until the connection ends or `close` is called."""
+        notices.watch(self._connection, self._project, connected, emit)
+
+    def close(self) -> None:
+        """End all streams and calls."""
+        self._connection.close()
+
+    def _swap(self, target: TargetConfig, old: Inspected | None, body: dict[str, object]) -> Container:
+        return Swap(self._containers, self._project, target, body, old).run()
+
+    def _remove(self, containers: Iterable[ContainerId]) -> list[str]:
+        """Stop and remove at the same time, since each may take its grace; returns their names."""
+        with ThreadPoolExecutor(STOPPED_AT_ONCE, thread_name_prefix="remove") as workers:
+            return [name for name in workers.map(self._remove_one, containers) if name]
+
+    def _remove_one(self, container: ContainerId) -> str:
+        inspected = self._containers.find(container)
+        if inspected is None:
+            return ""
+        self._containers.halt(inspected)
+        self._containers.remove(container)
+        return name_of(inspected)
+
+
+def _has_ipv6_loopback() -> bool:
+    """Tell whether this machine, and so a local engine, has ::1."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""The images of a project: found by label and tag, built, removed again.
+
+The fingerprint of what an image was built from stands in its tag. Labels say whose it is and stay the same
+from build to build, so that a build whose layers come out unchanged has the same id.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+
+from devrun.config.names import slugify
+from devrun.config.project import ImageConfig, ImageName, Project
+from devrun.core.values import BuildContext, Built, Fingerprint, ImageId
+from devrun.engine.build import BuildRequest, build, with_proxies
+from devrun.engine.cancellation import Cancellation
+from devrun.engine.connection import Connection, RefusedError
+from devrun.engine.context import dockerfile_name, pack
+from devrun.engine.failure import DockerfileError, Recipe
+from devrun.engine.frontend import official_frontend, refuse_sessions, without_syntax
+from devrun.engine.labels import IMAGE, label_list, project_labels
+from devrun.engine.lookup import look_up
+from devrun.engine.output import NS, parse_ns
+from devrun.engine.protocol import BuildProgress
+from devrun.engine.pull import ensure_base
+from devrun.errors import EngineError
+
+OWN_HEREDOCS_VERSION = (1, 42)
+"""The API of Docker Engine 23: the frontend of older ones is from before heredocs and much else."""
+
+_PODMAN_REGISTRY = "localhost/"
+"""Podman puts it before every name without a registry."""
+
+
+class Images:
+    """The images of one project. Every method may be called from any thread."""
+
+    def __init__(self, connection: Connection, project: Project) -> None:
+        self._connection = connection
+        self._project = project
+        self._lock = threading.Lock()
+        self._building: dict[ImageName, Cancellation] = {}
+
+    def inspect_image(self, image: ImageName) -> tuple[Built, ...]:
+        """Return all images of ours under this name, newest tag first."""
+        labels = label_list(self._project, image=image)
+        with self._connection.asking(f"list the images of {image}"):
+            found = self._connection.client.images(filters={"label": labels})
+        tags = {tag.removeprefix(_PODMAN_REGISTRY) for entry in found for tag in entry.get("RepoTags") or ()}
+        prefix = self._tag(image, "")
+        built = [self._inspect(tag, prefix) for tag in sorted(tags) if tag.startswith(prefix)]
+        return tuple(sorted(filter(None, built), key=lambda one: one.tagged, reverse=True))
+
+    def build_image(
+        self,
+        image: ImageConfig,
+        fingerprint: Fingerprint,
+        context: BuildContext,
+        progress: Callable[[BuildProgress], None],
+    ) -> Built:
+        """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
+        with self._cancellation(image.name) as cancellation:
+            request = self._request(image, fingerprint, context)
+            name = request.recipe.name
+            frontend = official_frontend(context.dockerfile, name)
+            refuse_sessions(context.dockerfile, image.stage, name)
+            for base in context.bases:
+                ensure_base(self._connection, base, name, cancellation, progress)
+            try:
+                made = build(self._connection, request, cancellation, progress)
+            except DockerfileError as error:
+                if not frontend or _numbers(self._connection.version) >= OWN_HEREDOCS_VERSION:
+                    raise
+                self._fetch_frontend(frontend, error, cancellation, progress)
+                made = build(self._connection, _untouched(request, context), cancellation, progress)
+        built = self._inspect(request.tag, self._tag(image.name, ""))
+        # A tag that is gone already is the next inspection's to notice.
+        return built or Built(fingerprint, made, 0.0)
+
+    def cancel_build(self, image: ImageName) -> None:
+        """Give up the running build, if there is one; it raises in the thread that waits for it."""
+        with self._lock:
+            cancellation = self._building.get(image)
+        if cancellation:
+            cancellation.cancel()
+
+    def remove_image(self, image: ImageName, fingerprint: Fingerprint) -> None:
+        """Take the tag away, and the image with its last tag; one in use, or gone already, is no error."""
+        tag = self._tag(image, fingerprint)
+        try:
+            with self._connection.asking(f"remove image {tag}"):
+                self._connection.client.remove_image(tag)
+        except RefusedError as refused:
+            if refused.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                raise
+
+    def _tag(self, image: ImageName, fingerprint: str) -> str:
+        return f"devrun/{self._project.slug}-{slugify(image)}:{fingerprint}"
+
+    def labels(self, image: ImageName) -> dict[str, str]:
+        """Return the labels that say whose an image is."""
+        return {**project_labels(self._project), IMAGE: image}
+
+    def _request(self, image: ImageConfig, fingerprint: Fingerprint, context: BuildContext) -> BuildRequest:
+        name = _shown(image.dockerfile, self._project.root)
+        text = without_syntax(context.dockerfile)
+        inside = dockerfile_name(image.dockerfile, context.files)
+        return BuildRequest(
+            tag=self._tag(image.name, fingerprint),
+            dockerfile=inside,
+            recipe=Recipe(name, text, _shown(image.context, self._project.root)),
+            body=lambda: pack(inside, text, context.files),
+            labels=self.labels(image.name),
+            args=with_proxies(image.args, self._connection.endpoint.host),
+            stage=image.stage,
+        )
+
+    def _fetch_frontend(
+        self,
+        frontend: str,
+        error: DockerfileError,
+        cancellation: Cancellation,
+        progress: Callable[[BuildProgress], None],
+    ) -> None:
+        """Have the frontend that the Dockerfile asks for; without it, `error` is the answer."""
+        try:
+            ensure_base(self._connection, frontend, "the `# syntax=` line", cancellation, progress)
+        except EngineError as missing:
+            raise EngineError(error.message, hint=f"{error.hint}; {missing.message}") from missing
+
+    @contextmanager
+    def _cancellation(self, image: ImageName) -> Iterator[Cancellation]:
+        cancellation = Cancellation()
+        with self._lock:
+            self._building[image] = cancellation
+        try:
+            yield cancellation
+        finally:
+            with self._lock:
+                if self._building.get(image) is cancellation:
+                    del self._building[image]
+
+    def _inspect(self, tag: str, prefix: str) -> Built | None:
+        """Return what is known of a tag, None where it went away since it was listed."""
+        about = look_up(self._connection, tag)
+        if about is None:
+            return None
+        config = about.get("Config")
+        return Built(
+            fingerprint=Fingerprint(tag.removeprefix(prefix)),
+            id=ImageId(str(about["Id"])),
+            tagged=_tagged(about),
+            workdir=str(config.get("WorkingDir") or "") if isinstance(config, dict) else "",
+        )
+
+
+def _untouched(request: BuildRequest, context: BuildContext) -> BuildRequest:
+    """Return the same request with the Dockerfile as it is on disk."""
+    text = context.dockerfile
+    return replace(
+        request,
+        recipe=replace(request.recipe, text=text),
+        body=lambda: pack(request.dockerfile, text, context.files),
+    )
+
+
+def _tagged(about: Mapping[str, object]) -> float:
+    metadata = about.get("Metadata")
+    tagged = metadata.get("LastTagTime") if isinstance(metadata, dict) else None
+    return (parse_ns(str(tagged or "")) or parse_ns(str(about.get("Created") or ""))) / NS
+
+
+def _shown(path: Path, root: Path) -> str:
+    """Return a path as the user knows it: relative to the project where it lies in it."""
+    if path == root:
+        return "the project folder"
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,56 @@
+"""How what belongs to a project is known again: its labels, and the names of containers and networks.
+
+"Ours" means project and root. Only labels decide that; a name proves nothing, since anybody may take it.
+"""
+
+from collections.abc import Mapping
+
+from devrun.config.names import slugify
+from devrun.config.project import Project, TargetName
+
+PREFIX = "dev.devrun."
+PROJECT = PREFIX + "project"
+ROOT = PREFIX + "root"
+TARGET = PREFIX + "target"
+IMAGE = PREFIX + "image"
+SPEC = PREFIX + "spec"
+ROLE = PREFIX + "role"
+PYTHON = PREFIX + "python"
+"""What the probe of the image found, so that a restart needs no probe."""
+
+ROLE_TARGET = "target"
+ROLE_ONEOFF = "oneoff"
+"""Containers of `run`, and of the probe: no target's, and ended with what started them."""
+NEXT = "-next"
+
+
+def project_labels(project: Project) -> dict[str, str]:
+    """Return the labels that make a thing ours."""
+    return {PROJECT: project.slug, ROOT: project.key}
+
+
+def is_ours(project: Project, labels: Mapping[str, str] | None) -> bool:
+    """Tell whether something with these labels belongs to this project in this folder."""
+    has = labels or {}
+    return all(has.get(name) == value for name, value in project_labels(project).items())
+
+
+def is_our_container(project: Project, labels: Mapping[str, str] | None) -> bool:
+    """Tell whether devrun made a container: one that a user made of our image inherits the image's labels."""
+    return is_ours(project, labels) and ROLE in (labels or {})
+
+
+def label_list(project: Project, **more: str) -> list[str]:
+    """Return the engine's label filter for what is ours, narrowed by labels given without their prefix."""
+    wanted = {**project_labels(project), **{PREFIX + name: value for name, value in more.items()}}
+    return [f"{name}={value}" for name, value in wanted.items()]
+
+
+def container_name(project: Project, target: TargetName) -> str:
+    """Return the name of a target's container."""
+    return f"{project.slug}-{slugify(target)}"
+
+
+def network_name(project: Project) -> str:
+    """Return the name of the network in which a project's targets find each other."""
+    return f"devrun-{project.slug}"

@@ -1,0 +1,57 @@
+"""What the engine tells without being asked: which of its events concern a project."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+
+from devrun.config.names import slugify
+from devrun.config.project import ImageName, Project, TargetName
+from devrun.engine import labels
+from devrun.engine.connection import Connection
+from devrun.engine.exchange import Exchange
+from devrun.engine.protocol import Touched
+
+CONTAINER_EVENTS = ("create", "start", "die", "destroy", "pause", "unpause", "rename", "stop", "oom")
+IMAGE_EVENTS = ("tag", "untag", "delete")
+# Labels are not asked for: what the engine tells of a removed image has none. Naming the events keeps out
+# those of `exec`, three for each health check of anybody's container.
+FILTERS = json.dumps({"type": ["container", "image"], "event": [*CONTAINER_EVENTS, *IMAGE_EVENTS]})
+
+
+def watch(
+    connection: Connection, project: Project, connected: Callable[[], None], emit: Callable[[Touched], None]
+) -> None:
+    """Subscribe, call `connected`, and deliver until the connection ends or is closed."""
+    with connection.asking("watch the engine's events"), connection.exchange() as exchange:
+        exchange.send("GET", "/events", params={"filters": FILTERS}, timeout=10.0)
+        connected()
+        for touched in _read(exchange, project):
+            emit(touched)
+
+
+def _read(exchange: Exchange, project: Project) -> Iterator[Touched]:
+    for line in exchange.lines():
+        event = json.loads(line) if line else None
+        touched = read_event(event, project) if isinstance(event, dict) else None
+        if touched:
+            yield touched
+
+
+def read_event(event: Mapping[str, object], project: Project) -> Touched | None:
+    """Return what of the project an event is about, None where it is about something else."""
+    actor = event.get("Actor")
+    attributes = actor.get("Attributes") if isinstance(actor, dict) else None
+    known = attributes if isinstance(attributes, dict) else {}
+    if event.get("Type") == "container":
+        target = known.get(labels.TARGET)
+        return Touched(target=TargetName(target)) if target and labels.is_ours(project, known) else None
+    image = known.get(labels.IMAGE) if labels.is_ours(project, known) else None
+    name = image or _image_of(str(known.get("name", "")), project)
+    return Touched(image=ImageName(name)) if name else None
+
+
+def _image_of(reference: str, project: Project) -> str | None:
+    """Return the image whose tag a reference is; podman writes `localhost/` before it."""
+    repository, _, _ = reference.removeprefix("localhost/").partition(":")
+    return next(
+        (name for name in project.images if repository == f"devrun/{project.slug}-{slugify(name)}"), None
+    )

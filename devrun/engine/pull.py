@@ -1,0 +1,167 @@
+"""Base images: pulled before the build, with the user's own credentials.
+
+A build through the API has no session in which BuildKit could ask for credentials, so what it builds on has
+to be there first. Credentials are read anew for each pull, as `docker login` may have come in between.
+"""
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Callable
+
+import docker.auth
+import docker.errors
+from docker.utils import parse_repository_tag
+
+from devrun.engine.cancellation import Cancellation
+from devrun.engine.connection import Connection
+from devrun.engine.lookup import look_up
+from devrun.engine.protocol import BuildProgress
+from devrun.engine.refusals import explain
+from devrun.errors import EngineError
+
+START_TIMEOUT_S = 60.0
+"""The engine answers a pull once the registry has answered it."""
+SILENCE_TIMEOUT_S = 120.0
+"""The engine tells of each piece of each layer; its own tries to reach a silent registry end before."""
+NOTHING = "scratch"
+"""The one base that is no image."""
+_MEGABYTE = 1_000_000
+_HELPER_PREFIX = "docker-credential-"
+# What docker-py lets through for a configuration that is no JSON object, or not of the expected shape.
+_UNREADABLE = (docker.errors.DockerException, OSError, ValueError, AttributeError, TypeError)
+
+_REFUSED = re.compile(
+    r"denied|unauthori[sz]ed|no basic auth|authentication required|incorrect username", re.I
+)
+_MISSING = re.compile(r"manifest.*(?:unknown|not found)|not found|name unknown", re.I)
+_UNREACHED = re.compile(
+    r"dial tcp|no such host|i/o timeout|connection refused|TLS handshake|awaiting headers", re.I
+)
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[BuildProgress], None]
+
+
+def ensure_base(
+    connection: Connection, base: str, dockerfile: str, cancellation: Cancellation, progress: Report
+) -> None:
+    """Return once the engine has the image; raises EngineError, which names the Dockerfile that wants it."""
+    if base == NOTHING or look_up(connection, base) is not None:
+        return
+    log.info("pulling %s for %s", base, dockerfile)
+    repository, tag = parse_repository_tag(base)
+    # Without a tag the engine would pull every one of them.
+    params = {"fromImage": repository, "tag": tag or "latest"}
+    headers, trouble = _credentials(repository)
+    layers = Layers(base, progress)
+    try:
+        with cancellation.exchange(connection, f"pull {base}") as exchange:
+            exchange.send(
+                "POST",
+                "/images/create",
+                params=params,
+                headers=headers,
+                timeout=START_TIMEOUT_S,
+                silence=SILENCE_TIMEOUT_S,
+            )
+            for line in exchange.lines():
+                layers.take(line)
+    except EngineError as error:
+        raise _refusal(base, dockerfile, error.message, trouble, known=bool(headers)) from error
+    if layers.error:
+        raise _refusal(base, dockerfile, layers.error, trouble, known=bool(headers))
+
+
+class Layers:
+    """The layers of an image that is being pulled."""
+
+    def __init__(self, base: str, progress: Report) -> None:
+        self.error = ""
+        self._instruction = f"FROM {base}"
+        self._progress = progress
+        self._bytes: dict[str, tuple[int, int]] = {}
+        self._complete: set[str] = set()
+        self._told = ""
+
+    def take(self, line: bytes) -> None:
+        """Take one line of the engine's stream; tells of progress where it shows."""
+        try:
+            item = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(item, dict):
+            return
+        self.error = str(item.get("error") or self.error)
+        layer, status, detail = item.get("id"), item.get("status"), item.get("progressDetail")
+        if isinstance(layer, str) and isinstance(detail, dict):
+            self._follow(layer, str(status), detail)
+        self._tell()
+
+    def _follow(self, layer: str, status: str, detail: dict[str, object]) -> None:
+        current, total = detail.get("current"), detail.get("total")
+        if status == "Downloading" and isinstance(current, int) and isinstance(total, int):
+            self._bytes[layer] = (current, total)
+        elif status in ("Download complete", "Pull complete", "Already exists"):
+            _, total_known = self._bytes.get(layer, (0, 0))
+            self._bytes[layer] = (total_known, total_known)
+        if status in ("Pull complete", "Already exists"):
+            self._complete.add(layer)
+        self._bytes.setdefault(layer, (0, 0))
+
+    def _tell(self) -> None:
+        done = sum(current for current, _ in self._bytes.values()) // _MEGABYTE
+        whole = sum(total for _, total in self._bytes.values()) // _MEGABYTE
+        line = f"pulling: {len(self._complete)} of {len(self._bytes)} layers, {done} of {whole} MB"
+        if line != self._told:
+            self._told = line
+            self._progress(BuildProgress(0, 0, self._instruction, line))
+
+
+def _credentials(repository: str) -> tuple[dict[str, str], str]:
+    """Return the header with the user's credentials, and why there is none where that is a fault.
+
+    A credential helper that does not work must not keep a public image from being pulled.
+    """
+    try:
+        found = _find_credentials(repository)
+    except _UNREADABLE as error:
+        log.warning("docker's credentials cannot be read: %s", error)
+        return {}, f"docker's credentials cannot be read: {error}"
+    return ({"X-Registry-Auth": docker.auth.encode_header(found).decode()}, "") if found else ({}, "")
+
+
+def _find_credentials(repository: str) -> dict[str, str] | None:
+    registry, _ = docker.auth.resolve_repository_name(repository)
+    config = docker.auth.load_config()
+    if config.creds_store or config.cred_helpers:
+        store = config.get_credential_store(registry)
+        # docker-py would warn about it once for each pull, where no user looks.
+        if store and not shutil.which(f"{_HELPER_PREFIX}{store}"):
+            raise FileNotFoundError(f"{_HELPER_PREFIX}{store} is not installed")
+    found: dict[str, str] | None = config.resolve_authconfig(registry)
+    return found
+
+
+def _refusal(base: str, dockerfile: str, message: str, trouble: str, *, known: bool) -> EngineError:
+    cause, hint = explain(message.removeprefix(f"pull {base}: "))
+    registry, _ = docker.auth.resolve_repository_name(parse_repository_tag(base)[0])
+    where = "" if registry == docker.auth.INDEX_NAME else f" {registry}"
+    if _REFUSED.search(message):
+        cause = f"its registry refuses access ({cause})"
+        hint = f"correct the name, or log in: docker login{where}"
+        if known:
+            hint = (
+                f"the credentials in docker's configuration were refused; log in again: docker login{where}"
+            )
+    elif _MISSING.search(message) and not _UNREACHED.search(message):
+        cause = "its registry has no such image"
+        hint = f"correct the name or the tag in {dockerfile}"
+    elif _UNREACHED.search(message):
+        cause = f"its registry cannot be reached ({cause})"
+        hint = "look at the network, or load the image: docker load"
+    return EngineError(
+        f"base image {base} of {dockerfile}: {cause}", hint="; ".join(filter(None, (hint, trouble)))
+    )

@@ -1,0 +1,1 @@
+"""The disk: which files there are, which changed, and what they mean."""

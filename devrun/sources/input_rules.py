@@ -1,0 +1,205 @@
+"""Which files of a build context decide a rebuild, and by which rule, told from their names alone.
+
+A file that the mount shows where the image has it decides nothing, because the container sees the newest one
+anyway; with the exceptions that `InputRules.verdict` lists. Files need not exist: a new one is judged too.
+"""
+
+import os
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from devrun.config.project import (
+    Command,
+    ImageCommand,
+    ImageConfig,
+    Module,
+    Project,
+    Script,
+    TargetConfig,
+)
+from devrun.sources.dependency_files import is_dependency_file, is_named, run_words
+from devrun.sources.dockerfile import Dockerfile, Step, Take
+from devrun.sources.globs import PatternError, clean, ignore_matcher
+from devrun.sources.placement import Placement, placements
+from devrun.sources.unwatched import BUILT_IN
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a path decides, and by which rule, in words."""
+
+    decides: bool
+    rule: str
+    single: bool = False
+    """An instruction names just this path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one target's mount shows."""
+
+    source: Path
+    path: str | None
+    """None: the target has no mount, or nobody knows yet where."""
+    keep: tuple[str, ...] = ()
+
+    def shows(self, file: Path, destination: str | None) -> bool:
+        """Return whether the container sees `file` where the image has its copy."""
+        if self.path is None or destination is None or not file.is_relative_to(self.source):
+            return False
+        relative = file.relative_to(self.source).as_posix()
+        kept = any(relative == kept or relative.startswith(f"{kept}/") for kept in map(clean, self.keep))
+        return not kept and destination == posixpath.join(self.path, relative)
+
+
+@dataclass(frozen=True, slots=True)
+class InputRules:
+    """The rules for one image and its targets."""
+
+    context: Path
+    """The real path."""
+    root: Path
+    takes: tuple[Take, ...] = ()
+    on_image: frozenset[int] = frozenset()
+    """The stages whose files are in the image; of others only what is copied on."""
+    shown: tuple[Shown, ...] = ()
+    """One for each target."""
+    scripts: frozenset[str] = frozenset()
+    """What targets run: real paths on disk, and paths in the image."""
+    words: frozenset[str] = frozenset()
+    """The words of RUN lines."""
+    inputs: tuple[str, ...] = ()
+    """Globs, relative to the project."""
+    workdir: str | None = None
+    """The image's; None: unknown."""
+
+    def verdict(self, name: str) -> Verdict | None:
+        """Return what is decided on a path of the context; None: no instruction takes it."""
+        verdicts = [
+            self._judge(name, placement) for take in self.takes for placement in placements(take, name)
+        ]
+        return next((one for one in verdicts if one.decides), verdicts[0] if verdicts else None)
+
+    def wished(self, file: Path) -> Verdict | None:
+        """Return the verdict of `[image] inputs` on a file of the project, taken or not."""
+        if not file.is_relative_to(self.root):
+            return None
+        relative = file.relative_to(self.root).as_posix()
+        pattern = next((glob for glob in self.inputs if _matches(glob, relative)), None)
+        return Verdict(decides=True, rule=f"`inputs` of devrun.toml: {pattern!r}") if pattern else None
+
+    def _judge(self, name: str, placement: Placement) -> Verdict:
+        decides, why = self._why(name, placement)
+        return Verdict(decides, f"{placement.take}{why}", placement.single)
+
+    def _why(self, name: str, placement: Placement) -> tuple[bool, str]:
+        take, file = placement.take, self.context / name
+        litter = BUILT_IN.match(name)
+        if litter and not placement.single and not _is_meant(take):
+            return False, f": ignored, {litter}"
+        if is_dependency_file(name):
+            return True, " (dependency file)"
+        if is_named(self.words, name, placement.destination):
+            return True, " (named by a RUN line)"
+        if not self._is_shown(file, placement):
+            return True, f" ({self._why_not_shown(take)})"
+        if placement.single and not self._is_script(file, placement.destination):
+            return True, " (named singly)"
+        return False, ": shown by the mount instead"
+
+    def _is_shown(self, file: Path, placement: Placement) -> bool:
+        on_image = placement.take.stage in self.on_image
+        return (
+            on_image
+            and bool(self.shown)
+            and all(one.shows(file, placement.destination) for one in self.shown)
+        )
+
+    def _is_script(self, file: Path, destination: str | None) -> bool:
+        return str(file) in self.scripts or destination in self.scripts
+
+    def _why_not_shown(self, take: Take) -> str:
+        if take.keyword == "RUN":
+            return "read by the build"
+        if take.stage not in self.on_image:
+            return "for another stage"
+        if any(one.path is None for one in self.shown):
+            return "a target has no mount"
+        return "not shown by the mount"
+
+
+def input_rules(
+    project: Project,
+    image: ImageConfig,
+    targets: Sequence[TargetConfig],
+    dockerfile: Dockerfile,
+    workdir: str | None,
+) -> InputRules:
+    """Return the rules; `workdir`, of an image built earlier, counts where the Dockerfile does not say."""
+    said = dockerfile.workdir(image.stage, image.args)
+    place = said if said is not None else workdir
+    steps = dockerfile.steps(image.stage, image.args)
+    chain = dockerfile.chain(image.stage, image.args)
+    return InputRules(
+        context=Path(os.path.realpath(image.context)),
+        root=project.root,
+        takes=dockerfile.takes(image.stage, image.args),
+        on_image=frozenset(stage.index for stage in chain),
+        shown=tuple(_shown(target, place) for target in targets),
+        scripts=frozenset(
+            script for target in targets for script in _scripts(project.root, target, _started(steps), place)
+        ),
+        words=run_words(steps),
+        inputs=image.inputs,
+        workdir=place,
+    )
+
+
+def _shown(target: TargetConfig, workdir: str | None) -> Shown:
+    if target.mount is None:
+        return Shown(Path("/"), None)
+    path = target.mount.path or workdir or "/"
+    # The root cannot be mounted over: such a target runs what its image has.
+    return Shown(
+        Path(os.path.realpath(target.mount.source)), None if path == "/" else clean(path), target.mount.keep
+    )
+
+
+def _started(steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return the words of all ENTRYPOINT and CMD instructions."""
+    starting = (step.instruction for step in steps if step.instruction.keyword in ("ENTRYPOINT", "CMD"))
+    return tuple(word for one in starting for line in one.words for word in line.split())
+
+
+def _scripts(
+    root: Path, target: TargetConfig, started: tuple[str, ...], workdir: str | None
+) -> tuple[str, ...]:
+    """Return the files that a target runs, by their paths on disk or in the image."""
+    match target.program:
+        case Script(path=path):
+            return (os.path.realpath(root / path),)
+        case Module(name=name):
+            stem = root / name.replace(".", "/")
+            return (f"{stem}.py", f"{stem}/__main__.py")
+        case Command(argv=argv):
+            words = argv
+        case ImageCommand():
+            words = started
+    place = target.workdir or workdir or "/"
+    return tuple(clean(posixpath.join(place, word)) for word in words if word.endswith(".py"))
+
+
+def _is_meant(take: Take) -> bool:
+    """Return whether a source is itself something that devrun would ignore: then it was meant."""
+    return any(BUILT_IN.excludes(clean(source).lstrip("/")) for source in take.sources or ())
+
+
+def _matches(glob: str, path: str) -> bool:
+    """Return whether a glob of `inputs` matches a file, or a directory above it."""
+    directories = [path[:at] for at, char in enumerate(path) if char == "/"]
+    try:
+        return any(map(ignore_matcher(clean(glob)), [*directories, path]))
+    except PatternError:
+        return False

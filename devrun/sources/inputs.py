@@ -1,0 +1,214 @@
+"""The build inputs of an image: what decides a rebuild, what is sent for it, and by which rule.
+
+A fingerprint covers meanings where the meaning is understood, and bytes elsewhere, so that no rebuild is ever
+missed. `find_inputs` reads the disk and nothing else; asked twice about the same disk it answers the same.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from devrun.config.project import ImageConfig, Project, TargetConfig
+from devrun.core.report import Problem
+from devrun.core.values import BuildContext, Fingerprint
+from devrun.sources.content import HashFile
+from devrun.sources.context_tree import Entry, list_entries
+from devrun.sources.dockerfile import Dockerfile, Take, foreign_syntax
+from devrun.sources.dockerfile_syntax import DockerfileError
+from devrun.sources.globs import inside, is_wild
+from devrun.sources.ignore import IgnoreRules
+from devrun.sources.input_rules import InputRules, input_rules
+from devrun.sources.input_search import InputFile, Search
+from devrun.sources.links import MOST_HOPS, hops
+from devrun.sources.placement import enters, listed
+from devrun.sources.requirements import Read
+
+FINGERPRINT_VERSION = 1
+"""Raised when devrun itself builds the same inputs in another way, so that images are built anew."""
+FINGERPRINT_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What `find_inputs` found."""
+
+    files: tuple[InputFile, ...]
+    fingerprint: Fingerprint
+    context: BuildContext
+    watched: frozenset[Path]
+    """Files, present or not, whose change puts the fingerprint in doubt; `concerns` knows of more."""
+    problems: tuple[Problem, ...]
+    _reasons: Mapping[Path, str] = field(repr=False)
+    _holders: Mapping[Path, str] = field(repr=False)
+    """The directories that hold what decides."""
+    _rules: InputRules = field(repr=False)
+    _ignored: IgnoreRules = field(repr=False)
+
+    @property
+    def workdir(self) -> str | None:
+        """The image's WORKDIR; None: neither the Dockerfile nor an earlier image says it."""
+        return self._rules.workdir
+
+    def concerns(self, path: Path) -> str | None:
+        """Return the rule by which a change at `path` puts the fingerprint in doubt; None: it does not.
+
+        Answers for files that do not exist yet too, and for directories that hold what decides.
+        """
+        return self._reasons.get(path) or self._by_rules(path) or self._holders.get(path)
+
+    def _by_rules(self, path: Path) -> str | None:
+        verdicts = [self._rules.wished(path)]
+        if path.is_relative_to(self._rules.context):
+            name = path.relative_to(self._rules.context).as_posix()
+            verdicts += [] if self._ignored.excludes(name) else [self._rules.verdict(name)]
+        return next((verdict.rule for verdict in verdicts if verdict and verdict.decides), None)
+
+
+def find_inputs(
+    project: Project,
+    image: ImageConfig,
+    targets: Sequence[TargetConfig],
+    workdir: str | None,
+    hash_file: HashFile,
+    read: Read = Path.read_bytes,
+) -> Inputs:
+    """Return the build inputs of an image.
+
+    `targets` are those that run it. `workdir` is the WORKDIR of an image built earlier: it is used where the
+    Dockerfile leaves it to its base; None: unknown, then a mount at the WORKDIR is not counted on.
+    """
+    context = Path(os.path.realpath(image.context))
+    text, dockerfile, problems = _read_dockerfile(image, read)
+    ignored, ignore_files = _read_ignore_file(image, context, read)
+    if dockerfile:
+        rules = input_rules(project, image, targets, dockerfile, workdir)
+    else:
+        rules = InputRules(context, project.root, _unknown_takes(text, image), inputs=image.inputs)
+    said_takes = rules.takes
+    rules = replace(rules, takes=(*said_takes, *_linked(context, said_takes)))
+    entries = list_entries(
+        context,
+        ignored,
+        [path for take in rules.takes for path in listed(take)],
+        lambda directory: any(enters(take, directory) for take in rules.takes),
+    )
+    known = {image.dockerfile: "the Dockerfile", **ignore_files}
+    known |= {Path(os.path.realpath(file)): reason for file, reason in known.items()}
+    search = Search(rules, known, hash_file, read)
+    search.judge(entries)
+    search.wish()
+    bases = dockerfile.bases(image.stage, image.args) if dockerfile else ()
+    said = [
+        *_said(image, text, dockerfile),
+        bases,
+        [str(rule.negated) + rule.pattern for rule in ignored.rules],
+    ]
+    return Inputs(
+        files=tuple(search.files.values()),
+        fingerprint=_fingerprint([said, sorted(search.contents.items())]),
+        context=BuildContext(text, tuple((f.path, f.name) for f in search.files.values() if f.name), bases),
+        watched=frozenset(search.reasons),
+        problems=(
+            *problems,
+            *(Problem(problem) for problem in ignored.problems),
+            *_missing(context, said_takes, entries, ignored),
+            *search.problems,
+        ),
+        _reasons=search.reasons,
+        _holders={above: reason for file, reason in search.reasons.items() for above in file.parents},
+        _rules=rules,
+        _ignored=ignored,
+    )
+
+
+def _read_dockerfile(image: ImageConfig, read: Read) -> tuple[str, Dockerfile | None, list[Problem]]:
+    """Return the Dockerfile as text, and as what it means where that is understood."""
+    try:
+        text = read(image.dockerfile).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        return "", None, [Problem(f"{image.dockerfile.name}: {error.strerror or error}")]
+    if foreign_syntax(text):
+        return text, None, []
+    try:
+        dockerfile = Dockerfile.parse(text, image.dockerfile.name)
+        dockerfile.stage(image.stage)
+    except DockerfileError as error:
+        return text, None, [Problem(error.message, error.hint)]
+    return text, dockerfile, []
+
+
+def _read_ignore_file(image: ImageConfig, context: Path, read: Read) -> tuple[IgnoreRules, dict[Path, str]]:
+    """Return the rules, and the files that decide on them: an own one of the Dockerfile goes first."""
+    own = image.dockerfile.with_name(f"{image.dockerfile.name}.dockerignore")
+    places: dict[Path, str] = {}
+    for place in (own, context / ".dockerignore"):
+        places[place] = "the ignore file of the build context"
+        try:
+            text = read(place).decode("utf-8", "surrogateescape")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            return IgnoreRules(problems=(f"{place.name}: {error.strerror or error}",)), places
+        return IgnoreRules.parse(text, place.name), places
+    return IgnoreRules(), places
+
+
+def _unknown_takes(text: str, image: ImageConfig) -> tuple[Take, ...]:
+    """Return what a file takes that only another frontend understands: anything. A broken one: nothing."""
+    syntax = foreign_syntax(text)
+    return (Take(1, 0, "COPY", None, f"# syntax={syntax}", image.dockerfile.name),) if syntax else ()
+
+
+def _linked(context: Path, takes: Sequence[Take]) -> Iterator[Take]:
+    """Yield a further take for each source that symbolic links lead away from its name."""
+    for take in takes:
+        for source in listed(take):
+            path = hops(context, source)
+            if not is_wild(source) and len(path) > 1:
+                yield replace(take, sources=path, destination=None, parents=False)
+
+
+def _missing(
+    context: Path, takes: Sequence[Take], entries: Sequence[Entry], ignored: IgnoreRules
+) -> Iterator[Problem]:
+    """Yield what an instruction names and the context does not have."""
+    names = {entry.name for entry in entries}
+    above = {name[:at] for name in names for at, char in enumerate(name) if char == "/"} | {""}
+    for take in takes:
+        for source in listed(take):
+            if take.parents or is_wild(source) or _is_there(context, source, names | above):
+                continue
+            rule = ignored.match(source)
+            cause = f"excluded by {rule}" if rule and not rule.negated else "not there"
+            near = get_close_matches(source, [entry.name for entry in _siblings(context, source, ignored)])
+            yield Problem(
+                f"{take}: {source!r} in the build context is {cause}",
+                f"there is {near[0]!r}" if near else "",
+            )
+
+
+def _is_there(context: Path, source: str, names: set[str]) -> bool:
+    path = hops(context, source)
+    return len(path) <= MOST_HOPS and path[-1] in names
+
+
+def _siblings(context: Path, source: str, ignored: IgnoreRules) -> tuple[Entry, ...]:
+    pattern = inside(f"{source}/../*")
+    return list_entries(context, ignored, [pattern], lambda _directory: False)
+
+
+def _said(image: ImageConfig, text: str, dockerfile: Dockerfile | None) -> list[object]:
+    """Return what the Dockerfile and devrun.toml say, as far as it can have an effect."""
+    declared = dockerfile.declared(image.stage, image.args) if dockerfile else image.args.keys()
+    args = sorted((name, value) for name, value in image.args.items() if name in declared)
+    meant = dockerfile.meaning if dockerfile else text
+    return [FINGERPRINT_VERSION, meant, args, image.stage]
+
+
+def _fingerprint(content: object) -> Fingerprint:
+    # Names on disk may be no UTF-8; JSON writes them by escapes, so that they can be hashed.
+    return Fingerprint(hashlib.sha256(json.dumps(content).encode()).hexdigest()[:FINGERPRINT_LENGTH])

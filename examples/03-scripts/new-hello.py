@@ -1,0 +1,2 @@
+for _ in range(10):
+    print("Hello!", end=" === ")

@@ -1,0 +1,1 @@
+"""The socket, on real files, real locks and real sockets."""

@@ -1,0 +1,277 @@
+"""What every engine does, the fake one as the real one."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from devrun.config.project import Command, Script, TargetConfig, TargetName
+from devrun.core.values import Broken, Container, ContainerId, ImageId, Phase
+from devrun.engine.protocol import Touched
+from devrun.errors import EngineError, EngineUnreachableError
+from tests.engine.bench import GOES_ON, Bench, Collected, make_target, running, without_init
+
+WEB = TargetName("web")
+NO_PROGRAM = Command(("/no/such/program",))
+
+
+@pytest.fixture
+def target(bench: Bench) -> TargetConfig:
+    """A target whose script says `one` and goes on."""
+    bench.write("app.py", f'print("one")\n{GOES_ON}')
+    return make_target(bench.root)
+
+
+def await_lines(bench: Bench, container: Container, count: int) -> list[str]:
+    """Return what a container wrote, once it is so many lines; it is stopped by that."""
+    with bench.following(container) as lines:
+        texts = [line.text for line in lines.until(lambda items: len(items) >= count)]
+        bench.engine.stop(None, container.id)
+    return texts
+
+
+def test_a_target_that_was_never_started_has_no_container(bench: Bench) -> None:
+    """An engine knows only what it was told to create."""
+    assert bench.engine.inspect_target(WEB) == ()
+    assert bench.engine.known_targets() == ()
+
+
+def test_a_first_start_gives_one_running_container(bench: Bench, target: TargetConfig) -> None:
+    """The container has the target's spec, the image's id, and a name made of project and target."""
+    container = bench.start(target)
+
+    assert bench.engine.inspect_target(WEB) == (container,)
+    assert bench.engine.known_targets() == (WEB,)
+    assert container.phase is Phase.RUNNING
+    assert container.name == f"{bench.project.slug}-web"
+    assert (container.image, container.spec) == (bench.image, target.spec)
+    assert container.started > 0
+
+
+def test_what_the_program_writes_is_delivered_with_its_stream(bench: Bench, target: TargetConfig) -> None:
+    """Lines come with their stream, their time and their container; reading ends with the program."""
+    bench.write("app.py", 'print("out")\nprint("err", file=sys.stderr)\n')
+    container = bench.start(target)
+
+    lines = bench.output(container)
+
+    assert sorted((line.stream, line.text) for line in lines) == [("stderr", "err"), ("stdout", "out")]
+    assert {line.container for line in lines} == {container.id}
+
+
+def test_a_restart_loads_the_newest_source_in_the_same_container(bench: Bench, target: TargetConfig) -> None:
+    """A restart keeps the container, and its start time names another run."""
+    first = bench.start(target)
+    await_lines(bench, first, 1)
+    bench.write("app.py", f'print("two")\n{GOES_ON}')
+
+    second = bench.engine.restart(target, first.id, ())
+
+    assert (second.id, second.phase) == (first.id, Phase.RUNNING)
+    assert second.started > first.started
+    assert await_lines(bench, second, 2) == ["one", "two"]
+
+
+def test_a_stopped_container_stays(bench: Bench, target: TargetConfig) -> None:
+    """Stopping twice is the same as stopping once, and a restart brings it back."""
+    first = bench.start(target)
+
+    stopped = bench.engine.stop(target, first.id)
+
+    assert (stopped.id, stopped.phase) == (first.id, Phase.EXITED)
+    assert bench.engine.stop(None, first.id) == stopped
+    assert bench.engine.restart(target, first.id, ()).phase is Phase.RUNNING
+
+
+def test_a_program_that_ends_leaves_its_exit_code(bench: Bench, target: TargetConfig) -> None:
+    """What the program ends with is shown, and reading its output ends."""
+    bench.write("app.py", 'print("last")\nraise SystemExit(3)\n')
+    container = bench.start(target)
+
+    assert [line.text for line in bench.output(container)] == ["last"]
+    (seen,) = bench.engine.inspect_target(WEB)
+    assert (seen.phase, seen.exit_code) == (Phase.EXITED, 3)
+
+
+def test_a_recreate_leaves_one_container_of_the_usual_name(bench: Bench, target: TargetConfig) -> None:
+    """The next container takes the name of the old one, which is gone."""
+    first = bench.start(target)
+    changed = replace(target, env={"DEBUG": "1"})
+
+    second = bench.engine.recreate(changed, bench.image, first.id)
+
+    assert bench.engine.inspect_target(WEB) == (second,)
+    assert second.id != first.id
+    assert (second.name, second.spec) == (first.name, changed.spec)
+
+
+def test_a_program_that_cannot_be_started_leaves_the_old_one_running(
+    bench: Bench, target: TargetConfig
+) -> None:
+    """The error is raised, and the old container runs under its old name."""
+    first = bench.start(target)
+
+    with pytest.raises(EngineError, match="/no/such/program"):
+        bench.engine.recreate(without_init(target, NO_PROGRAM), bench.image, first.id)
+
+    (left,) = bench.engine.inspect_target(WEB)
+    assert (left.id, left.name, left.phase) == (first.id, first.name, Phase.RUNNING)
+
+
+def test_a_first_start_that_fails_leaves_nothing(bench: Bench, target: TargetConfig) -> None:
+    """No half-made container stays."""
+    with pytest.raises(EngineError, match="/no/such/program"):
+        bench.start(without_init(target, NO_PROGRAM))
+
+    assert bench.engine.inspect_target(WEB) == ()
+
+
+def test_an_old_container_that_is_gone_is_no_hindrance(bench: Bench, target: TargetConfig) -> None:
+    """Somebody may have removed it since it was seen."""
+    container = bench.engine.recreate(target, bench.image, ContainerId("0" * 64))
+
+    assert bench.engine.inspect_target(WEB) == (container,)
+
+
+def test_what_a_crash_left_under_the_name_is_replaced(bench: Bench, target: TargetConfig) -> None:
+    """A container of the same target that nobody told of gives way."""
+    left = bench.start(target)
+
+    container = bench.start(target)
+
+    assert bench.engine.inspect_target(WEB) == (container,)
+    assert container.id != left.id
+
+
+def test_a_name_that_is_taken_by_another_is_refused(bench: Bench, target: TargetConfig) -> None:
+    """The error names the container, and leaves it alone: it is refused again."""
+    bench.take_name(f"{bench.project.slug}-web")
+
+    for _ in range(2):
+        with pytest.raises(EngineError, match=f"{bench.project.slug}-web.*not devrun's"):
+            bench.start(target)
+    assert bench.engine.inspect_target(WEB) == ()
+
+
+def test_an_image_that_is_gone_is_an_error(bench: Bench, target: TargetConfig) -> None:
+    """Creating a container of it is refused with the image's name."""
+    with pytest.raises(EngineError, match="no such image"):
+        bench.engine.recreate(target, ImageId("sha256:" + "0" * 64), None)
+
+
+def test_a_container_that_is_gone_cannot_be_restarted(bench: Bench, target: TargetConfig) -> None:
+    """The error says so."""
+    with pytest.raises(EngineError, match="gone"):
+        bench.engine.restart(target, ContainerId("0" * 64), ())
+
+
+def test_removing_what_is_gone_is_no_error(bench: Bench, target: TargetConfig) -> None:
+    """Removing is done when nothing is there."""
+    container = bench.start(target)
+
+    bench.engine.remove([container.id])
+    bench.engine.remove([container.id])
+
+    assert bench.engine.inspect_target(WEB) == ()
+
+
+def test_everything_of_the_project_can_be_removed(bench: Bench, target: TargetConfig) -> None:
+    """The names of the removed containers are returned, and nothing is left to remove."""
+    bench.start(target)
+    bench.start(make_target(bench.root, Script("app.py"), "worker two"))
+    slug = bench.project.slug
+
+    assert bench.engine.remove_everything() == (f"{slug}-web", f"{slug}-worker-two")
+    assert bench.engine.known_targets() == ()
+    assert bench.engine.remove_everything() == ()
+
+
+def test_reading_resumes_after_a_line(bench: Bench, target: TargetConfig) -> None:
+    """A line at the given time is not repeated, and none after it is left out."""
+    bench.write("app.py", "".join(f'print("{number}")\n' for number in range(20)))
+    container = bench.start(target)
+    lines = bench.output(container)
+
+    later = bench.output(container, since_ns=lines[7].at_ns)
+
+    assert [line.text for line in lines] == [str(number) for number in range(20)]
+    assert later == lines[8:]
+
+
+def test_reading_ends_with_the_container(bench: Bench, target: TargetConfig) -> None:
+    """Whoever follows the output is let go when the program is stopped."""
+    container = bench.start(target)
+
+    with bench.following(container) as lines:
+        lines.until(lambda items: len(items) == 1)
+        bench.engine.stop(target, container.id)
+
+    assert [line.text for line in lines.items] == ["one"]
+
+
+def test_the_output_of_a_container_that_is_gone_is_an_error(bench: Bench, target: TargetConfig) -> None:
+    """There is nothing to read any more, not even the past."""
+    container = bench.start(target)
+    bench.engine.remove([container.id])
+
+    with pytest.raises(EngineError, match="gone"):
+        bench.output(container)
+
+
+def test_what_would_be_started_is_said_beforehand(bench: Bench, target: TargetConfig) -> None:
+    """The first line is the command; nothing is created for it."""
+    assert "app.py" in bench.engine.explain(target, bench.image)[0]
+    assert bench.engine.inspect_target(WEB) == ()
+
+
+def test_closing_ends_all_streams(bench: Bench, target: TargetConfig) -> None:
+    """Readers of output and of events go on at once, without an error; later calls are refused."""
+    container = bench.start(target)
+    connected = threading.Event()
+    touched: Collected[Touched] = Collected()
+
+    with (
+        running(lambda: bench.engine.watch_events(connected.set, touched.add)),
+        bench.following(container) as lines,
+    ):
+        lines.until(lambda items: len(items) == 1)
+        assert connected.wait(20)
+        bench.engine.close()
+
+    with pytest.raises(EngineUnreachableError):
+        bench.engine.ping()
+
+
+def test_events_tell_of_targets(bench: Bench, target: TargetConfig) -> None:
+    """From `connected` on, every start and end of a container is told of, and none of other projects."""
+    connected = threading.Event()
+    touched: Collected[Touched] = Collected()
+
+    with running(lambda: bench.engine.watch_events(connected.set, touched.add)):
+        assert connected.wait(20)
+        container = bench.start(target)
+        touched.until(lambda items: Touched(target=WEB) in items)
+        seen = len(touched.items)
+        bench.engine.stop(target, container.id)
+        touched.until(lambda items: len(items) > seen)
+        bench.engine.close()
+
+    assert set(touched.items) == {Touched(target=WEB)}
+
+
+def test_the_container_judges_what_does_not_parse(bench: Bench, target: TargetConfig) -> None:
+    """Only files that its own Python does not parse either are returned."""
+    container = bench.start(target)
+    (bench.root / "bad.py").write_text("def\n")
+    bad, good = Broken("bad.py", 1, "invalid syntax", "c1"), Broken("app.py", 1, "too new", "c2")
+
+    assert bench.engine.check_syntax(container.id, [bad, good]) == {bad}
+
+
+def test_an_engine_says_what_it_is(bench: Bench) -> None:
+    """A name and a version, for people."""
+    name, _, version = bench.engine.describe().partition(" ")
+
+    assert name.isalpha()
+    assert version[:1].isdigit()
+    bench.engine.ping()

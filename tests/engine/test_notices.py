@@ -1,0 +1,46 @@
+"""Which of the engine's events concern a project."""
+
+from pathlib import Path
+
+import pytest
+
+from devrun.config.project import ImageName, TargetName
+from devrun.engine.labels import project_labels
+from devrun.engine.notices import read_event
+from devrun.engine.protocol import Touched
+from tests.engine.bench import make_project
+
+PROJECT = make_project(Path("/home/me/shop"))
+OURS = project_labels(PROJECT)
+TAG = f"devrun/{PROJECT.slug}-default:1a2b"
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "expected"),
+    [
+        ("container", {**OURS, "dev.devrun.target": "web"}, Touched(target=TargetName("web"))),
+        ("container", OURS, None),
+        ("container", {**OURS, "dev.devrun.root": "other", "dev.devrun.target": "web"}, None),
+        ("container", {"name": "x"}, None),
+        (
+            "image",
+            {**OURS, "dev.devrun.image": "default", "name": "sha256:1"},
+            Touched(image=ImageName("default")),
+        ),
+        ("image", {"name": TAG}, Touched(image=ImageName("default"))),
+        ("image", {"name": f"localhost/{TAG}"}, Touched(image=ImageName("default"))),
+        ("image", {"name": "python:3.13"}, None),
+        ("image", {"name": "sha256:1"}, None),
+        ("image", None, None),
+    ],
+)
+def test_only_what_is_ours_is_told_of(
+    kind: str, attributes: dict[str, str] | None, expected: Touched | None
+) -> None:
+    """By labels, and images by their tag too, since what is removed has no labels any more."""
+    assert read_event({"Type": kind, "Actor": {"Attributes": attributes}}, PROJECT) == expected
+
+
+def test_an_event_without_an_actor_is_about_nothing() -> None:
+    """Newer engines may tell of things that devrun does not know."""
+    assert read_event({"Type": "network"}, PROJECT) is None

@@ -1,0 +1,400 @@
+"""An engine in memory, for tests of what stands on the protocol; the contract suite keeps it like the real.
+
+Scripts do what tests.engine.fake_program says. Modules, and commands that do not begin with `/no/such`, go on
+until they are stopped.
+"""
+
+import hashlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from devrun.config.names import slugify
+from devrun.config.project import Command, ImageConfig, ImageName, Project, Script, TargetConfig, TargetName
+from devrun.core.values import (
+    Broken,
+    BuildContext,
+    Built,
+    Container,
+    ContainerId,
+    Fingerprint,
+    ImageId,
+    Phase,
+)
+from devrun.engine.protocol import BuildProgress, OutputLine, Touched
+from devrun.errors import BuildCancelledError, DevrunError, EngineError, EngineUnreachableError
+from tests.engine.fake_program import Box, ports_of, run, syntax_error
+
+LIMIT_S = 30.0
+"""A test that holds something longer has lost its way."""
+STOPPED = 143
+
+
+class Hold:
+    """A method that waits at its beginning. `reached` is set when something arrived there."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.released = False
+
+
+class FakeEngine:
+    """Implements devrun.engine.protocol.Engine; what tests steer it with comes first."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        source: Callable[[str], str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.project = project
+        self.calls: list[str] = []
+        """Each action as it was asked for, such as `restart web`."""
+        self.starts: list[tuple[TargetName, str]] = []
+        """Each start of a program, with the source that it loaded."""
+        self.layers: Callable[[Fingerprint], str] = str
+        """What an image consists of: fingerprints with equal layers give one image id."""
+        self.workdir = "/app"
+        self._source = source or (lambda path: (project.root / path).read_text())
+        self._clock = clock
+        self._changed = threading.Condition(threading.RLock())
+        self._last_ns = 0
+        self._made = 0
+        self._up = True
+        self._closed = False
+        self._boxes: dict[ContainerId, Box] = {}
+        self._images: dict[tuple[ImageName, Fingerprint], Built] = {}
+        self._foreign: set[str] = set()
+        self._failures: dict[str, deque[DevrunError]] = {}
+        self._holds: dict[str, Hold] = {}
+        self._cancelled: set[ImageName] = set()
+        self._subscribers: list[deque[Touched]] = []
+
+    # Steering
+
+    def fail(self, method: str, error: DevrunError) -> None:
+        """Let the next call of a method raise, before it does anything."""
+        with self._changed:
+            self._failures.setdefault(method, deque()).append(error)
+
+    @contextmanager
+    def hold(self, method: str) -> Iterator[Hold]:
+        """Let calls of a method wait at their beginning, until the block ends."""
+        hold = Hold()
+        with self._changed:
+            self._holds[method] = hold
+        try:
+            yield hold
+        finally:
+            with self._changed:
+                hold.released = True
+                del self._holds[method]
+                self._changed.notify_all()
+
+    def go_down(self, *, containers_end: bool = False) -> None:
+        """End all streams and refuse all calls, with or without the containers' end."""
+        with self._changed:
+            self._up = False
+            for box in self._boxes.values():
+                if containers_end and box.runs:
+                    box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=255)
+            self._changed.notify_all()
+
+    def go_up(self) -> None:
+        """Answer again."""
+        with self._changed:
+            self._up = True
+            self._changed.notify_all()
+
+    def crash(self, target: TargetName, exit_code: int = 1) -> None:
+        """End the running program of a target."""
+        with self._changed:
+            self._end(self._running(target), exit_code)
+
+    def pause(self, target: TargetName) -> None:
+        """Pause the container of a target, as somebody outside may."""
+        with self._changed:
+            box = self._running(target)
+            box.seen = replace(box.seen, phase=Phase.PAUSED)
+            self._tell(target)
+
+    def vanish(self, target: TargetName) -> None:
+        """Remove the containers of a target, as somebody outside may."""
+        with self._changed:
+            for box in self._of(target):
+                del self._boxes[box.seen.id]
+            self._tell(target)
+
+    def emit(self, target: TargetName, text: str, stream: str = "stdout") -> None:
+        """Let the running program of a target write a line."""
+        with self._changed:
+            self._write(self._running(target), stream, text)
+
+    def take_name(self, name: str) -> None:
+        """Let a container that is not devrun's have a name."""
+        with self._changed:
+            self._foreign.add(name)
+
+    def loaded(self, target: TargetName) -> str:
+        """Return the source that the running program of a target loaded."""
+        with self._changed:
+            return self._running(target).content
+
+    # The protocol
+
+    def ping(self) -> None:
+        """Return if the engine answers."""
+        self._enter("ping")
+
+    def describe(self) -> str:
+        """Return its name."""
+        return "Fake 1.0"
+
+    def inspect_image(self, image: ImageName) -> tuple[Built, ...]:
+        """Return all images under this name, newest first."""
+        with self._entered("inspect_image", image):
+            found = [built for (name, _), built in self._images.items() if name == image]
+            return tuple(sorted(found, key=lambda built: built.tagged, reverse=True))
+
+    def build_image(
+        self,
+        image: ImageConfig,
+        fingerprint: Fingerprint,
+        context: BuildContext,
+        progress: Callable[[BuildProgress], None],
+    ) -> Built:
+        """Build at once, after one step."""
+        with self._changed:
+            self._cancelled.discard(image.name)
+        progress(BuildProgress(1, 1, "FROM base"))
+        with self._entered("build_image", image.name, gives_up=lambda: image.name in self._cancelled):
+            if image.name in self._cancelled:
+                raise BuildCancelledError(f"build image {image.name}: given up")
+            content = hashlib.sha256(f"{image.name} {self.layers(fingerprint)}".encode()).hexdigest()
+            built = Built(fingerprint, ImageId(f"sha256:{content}"), self._now_ns() / 1e9, self.workdir)
+            self._images[image.name, fingerprint] = built
+            self._post(Touched(image=image.name))
+            return built
+
+    def cancel_build(self, image: ImageName) -> None:
+        """Let the running build give up."""
+        with self._entered("cancel_build", image):
+            self._cancelled.add(image)
+            self._changed.notify_all()
+
+    def remove_image(self, image: ImageName, fingerprint: Fingerprint) -> None:
+        """Untag."""
+        with self._entered("remove_image", image):
+            if self._images.pop((image, fingerprint), None):
+                self._post(Touched(image=image))
+
+    def known_targets(self) -> tuple[TargetName, ...]:
+        """Return the names of all targets that have a container."""
+        with self._entered("known_targets"):
+            return tuple(sorted({box.target.name for box in self._boxes.values()}))
+
+    def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
+        """Return all containers of a target."""
+        with self._entered("inspect_target", target):
+            return tuple(box.seen for box in self._of(target))
+
+    def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
+        """Return that the ports which are published are listened on."""
+        with self._entered("listeners"):
+            ports = self._box(container).target.ports
+            return frozenset(("0.0.0.0", port.container_port) for port in ports)
+
+    def check_syntax(self, container: ContainerId, files: Iterable[Broken]) -> frozenset[Broken]:
+        """Return the files that do not parse as they are now."""
+        with self._entered("check_syntax"):
+            self._box(container)
+            return frozenset(file for file in files if syntax_error(self._source(file.path)))
+
+    def explain(self, target: TargetConfig, image: ImageId) -> tuple[str, ...]:
+        """Return what would be started."""
+        program = target.program
+        return (f"starts {program.path if isinstance(program, Script) else program}",)
+
+    def recreate(self, target: TargetConfig, image: ImageId, old: ContainerId | None) -> Container:
+        """Swap the containers; a program that cannot be started leaves the old one as it was."""
+        with self._entered("recreate", target.name):
+            name = f"{self.project.slug}-{slugify(target.name)}"
+            if name in self._foreign:
+                raise EngineError(f'the name "{name}" is taken by a container that is not devrun\'s')
+            if image not in {built.id for built in self._images.values()}:
+                raise EngineError(f'create container "{name}": no such image: {image}')
+            self._refuse_program(target, name)
+            for box in self._of(target.name):
+                if box.seen.id == old or box.seen.name == name:
+                    self._end(box, STOPPED)
+                    del self._boxes[box.seen.id]
+            self._made += 1
+            made = ContainerId(f"{self._made:064x}")
+            seen = Container(made, name, image, target.spec, Phase.CREATED, ports=ports_of(target))
+            self._boxes[made] = Box(target, seen)
+            return self._run(self._boxes[made])
+
+    def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
+        """End the program and start it again."""
+        with self._entered("restart", target.name):
+            box = self._box(container)
+            self._end(box, STOPPED)
+            return self._run(box)
+
+    def stop(self, target: TargetConfig | None, container: ContainerId) -> Container:
+        """End the program."""
+        with self._entered("stop", target.name if target else ""):
+            box = self._box(container)
+            self._end(box, STOPPED)
+            return box.seen
+
+    def remove(self, containers: Iterable[ContainerId]) -> None:
+        """Remove what is there."""
+        with self._entered("remove"):
+            for box in [self._boxes.pop(container) for container in containers if container in self._boxes]:
+                self._end(box, STOPPED)
+                self._tell(box.target.name)
+
+    def remove_network(self) -> None:
+        """Do nothing: there is no network."""
+        self._enter("remove_network")
+
+    def remove_everything(self) -> tuple[str, ...]:
+        """Remove all containers; returns their names."""
+        with self._changed:
+            boxes = list(self._boxes.values())
+        self.remove([box.seen.id for box in boxes])
+        return tuple(sorted(box.seen.name for box in boxes))
+
+    def follow_output(
+        self, target: TargetName, container: ContainerId, since_ns: int, emit: Callable[[OutputLine], None]
+    ) -> None:
+        """Deliver lines until the program ends or the engine does."""
+        with self._entered("follow_output"):
+            self._box(container)
+        while True:
+            with self._changed:
+                box = self._boxes.get(container)
+                if box is None or self._ended():
+                    return
+                lines = [line for line in box.output if line.at_ns > since_ns]
+                if not lines and not box.runs:
+                    return
+                if not lines:
+                    self._changed.wait(LIMIT_S)
+            for line in lines:
+                emit(line)
+                since_ns = line.at_ns
+
+    def watch_events(self, connected: Callable[[], None], emit: Callable[[Touched], None]) -> None:
+        """Deliver until the engine ends."""
+        self._enter("watch_events")
+        queue: deque[Touched] = deque()
+        with self._changed:
+            self._subscribers.append(queue)
+        connected()
+        try:
+            while self._await_event(queue):
+                emit(queue.popleft())
+        finally:
+            with self._changed:
+                self._subscribers.remove(queue)
+
+    def close(self) -> None:
+        """End all streams; what is asked later is refused."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    # What it is made of
+
+    @contextmanager
+    def _entered(
+        self, method: str, what: str = "", gives_up: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        with self._changed:
+            self._enter(method, what, gives_up)
+            yield
+            self._changed.notify_all()
+
+    def _enter(self, method: str, what: str = "", gives_up: Callable[[], bool] = lambda: False) -> None:
+        with self._changed:
+            if method != "ping":
+                self.calls.append(f"{method} {what}".strip())
+            self._refuse_when_down(method)
+            hold = self._holds.get(method)
+            if hold:
+                hold.reached.set()
+                self._changed.wait_for(lambda: hold.released or self._ended() or gives_up(), LIMIT_S)
+                self._refuse_when_down(method)
+            if self._failures.get(method):
+                raise self._failures[method].popleft()
+
+    def _refuse_when_down(self, method: str) -> None:
+        if self._ended():
+            raise EngineUnreachableError(f"{method}: the engine does not answer", hint="start it")
+
+    def _ended(self) -> bool:
+        return self._closed or not self._up
+
+    def _await_event(self, queue: deque[Touched]) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: bool(queue) or self._ended())
+            return bool(queue) and not self._ended()
+
+    def _of(self, target: TargetName) -> list[Box]:
+        return [box for box in self._boxes.values() if box.target.name == target]
+
+    def _running(self, target: TargetName) -> Box:
+        return next(box for box in self._of(target) if box.runs)
+
+    def _box(self, container: ContainerId) -> Box:
+        if container not in self._boxes:
+            raise EngineError(f"inspect container {container[:12]}: it is gone")
+        return self._boxes[container]
+
+    def _refuse_program(self, target: TargetConfig, name: str) -> None:
+        program = target.program
+        if isinstance(program, Command) and program.argv[0].startswith("/no/such"):
+            raise EngineError(f'start container "{name}": the image has no program "{program.argv[0]}"')
+
+    def _run(self, box: Box) -> Container:
+        """Start a box's program, which does at once what it does by itself."""
+        program = box.target.program
+        box.content = self._source(program.path) if isinstance(program, Script) else ""
+        box.seen = replace(box.seen, phase=Phase.RUNNING, started=self._now_ns() / 1e9, exit_code=0)
+        self.starts.append((box.target.name, box.content))
+        self._tell(box.target.name)
+        if isinstance(program, Script):
+            done = run(box.content)
+            for stream, text in done.lines:
+                self._write(box, stream, text)
+            if done.exit_code is not None:
+                self._end(box, done.exit_code)
+        return box.seen
+
+    def _end(self, box: Box, exit_code: int) -> None:
+        if box.runs:
+            box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=exit_code)
+            self._tell(box.target.name)
+
+    def _write(self, box: Box, stream: str, text: str) -> None:
+        box.output.append(OutputLine(box.target.name, stream, text, self._now_ns(), box.seen.id))
+        self._changed.notify_all()
+
+    def _tell(self, target: TargetName) -> None:
+        self._post(Touched(target=target))
+
+    def _post(self, touched: Touched) -> None:
+        for queue in self._subscribers:
+            queue.append(touched)
+        self._changed.notify_all()
+
+    def _now_ns(self) -> int:
+        """Return a time later than all before, so that no two lines share one."""
+        self._last_ns = max(self._last_ns + 1000, int(self._clock() * 1e9))
+        return self._last_ns
