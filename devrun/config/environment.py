@@ -3,11 +3,29 @@
 import io
 from collections.abc import Mapping
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from dotenv.variables import parse_variables
+
+
+class EnvFileError(Exception):
+    """A line of the file is no `NAME=VALUE`; the text says which."""
 
 
 def parse_env_file(text: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a file; a bare name is taken from the environment."""
-    said = dotenv_values(stream=io.StringIO(text.removeprefix("\ufeff")), interpolate=True)
-    values = {name: environment.get(name) if value is None else value for name, value in said.items()}
-    return {name: value for name, value in values.items() if value is not None}
+    """Return the variables of a file.
+
+    A bare name is taken from the environment, as is `${NAME}` in a value where the file itself has not said
+    it above. Raises EnvFileError.
+    """
+    values: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            raise EnvFileError(f"line {binding.original.line} is no NAME=VALUE")
+        if binding.key is None:
+            continue  # a comment, or nothing
+        if binding.value is None:
+            values |= {binding.key: environment[binding.key]} if binding.key in environment else {}
+            continue
+        known = {**environment, **values}
+        values[binding.key] = "".join(atom.resolve(known) for atom in parse_variables(binding.value))
+    return values

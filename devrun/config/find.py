@@ -1,6 +1,7 @@
 """Where a project is: its file, and the key of its folder. Needs nothing but the disk, for quick commands."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from devrun.errors import ConfigError
@@ -12,14 +13,23 @@ STARTER = '[targets]\nweb = "app.py"'
 
 def find_file(start: Path) -> Path:
     """Return the nearest `devrun.toml` at or above a folder."""
-    folder = start.resolve()
+    try:
+        folder = start.resolve()
+    except OSError as error:  # somebody has removed the folder that the terminal stands in
+        raise ConfigError(f"the current folder cannot be read: {(error.strerror or '').lower()}") from error
     for place in (folder, *folder.parents):
-        if (place / FILE_NAME).exists():
+        # A link that leads nowhere is somebody's mistake, and no reason to take a file above it.
+        if os.path.lexists(place / FILE_NAME):
             return place / FILE_NAME
     raise ConfigError(
         f"no {FILE_NAME} in {folder} or above it",
         hint=f"write one beside your Dockerfile, for example:\n{STARTER}",
     )
+
+
+def real_file(file: Path) -> Path:
+    """Return a project's file by the real path of its folder; where a link in its place leads does not count."""
+    return file.parent.resolve() / file.name
 
 
 def root_key(root: Path) -> str:

@@ -1,154 +1,90 @@
-"""Reading and checking `devrun.toml`: all problems at once, each with file, line and key.
+"""Reading and checking `devrun.toml`: all problems at once, each with file, line and key."""
 
-`${NAME}` and `${NAME:-default}` in values are filled in from the environment before anything is checked;
-messages never quote a value, since it may be a secret.
-"""
-
-import difflib
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import tomli
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from devrun.config.find import root_key
-from devrun.config.locate import key_lines, line_of
+from devrun.config.find import real_file, root_key
 from devrun.config.names import project_slug
+from devrun.config.problems import Problem, config_error
 from devrun.config.project import Project
-from devrun.config.resolve import Problem, resolve
-from devrun.config.schema import File, Tree, known_keys
+from devrun.config.resolve import resolve
+from devrun.config.schema import Tree
+from devrun.config.text_file import UnreadableError, read_text
+from devrun.config.validation import validate
+from devrun.config.variables import Environment, expand
 from devrun.errors import ConfigError
 
-MAX_BYTES = 256 * 1024
-"""No hand writes more; a parser can be kept busy with less than it can be with gigabytes."""
-
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
-
-Environment = Mapping[str, str]
+MAX_DEPTH = 16
+"""A file has five levels at most; what goes much deeper is meant to exhaust whoever reads it."""
 
 
 def load(file: Path, environment: Environment) -> Project:
     """Return the project that a file describes; raises ConfigError with all of its problems."""
-    file = file.resolve()
+    file = real_file(file)
     text = _read(file)
-    lines = key_lines(text)
     tree = _parse(file, text)
     problems: list[Problem] = []
-    tree = _expand_tree(tree, environment, problems)
-    parsed = _validate(tree, problems)
-    project = resolve(parsed, file, environment, problems) if parsed else None
-    if problems or project is None:
-        raise ConfigError("\n".join(_sentences(file, lines, problems)), hint=_first_hint(problems))
+    parsed, doubts = validate(expand(tree, environment, problems), problems)
+    project, found = resolve(parsed, tree, file, environment)
+    problems += [problem for problem in found if not doubts.explains(problem)]
+    if problems:
+        raise config_error(file, text, problems)
     return project
 
 
-def load_identity(file: Path) -> Project:
+def load_identity(file: Path, environment: Environment) -> Project:
     """Return the project of a file that need not be valid: its name, its folder, and nothing to run."""
-    file = file.resolve()
-    try:
-        table = _parse(file, _read(file)).get("project", {})
-    except ConfigError:
-        table = {}
-    said = table.get("name") if isinstance(table, dict) else None
-    name = said if isinstance(said, str) and said else file.parent.name
+    file = real_file(file)
     root = file.parent
+    name = _said_name(file, environment) or root.name or "root"
     return Project(name, project_slug(name, root), root, root_key(root), file, {}, {})
+
+
+def _said_name(file: Path, environment: Environment) -> str:
+    try:
+        table = _parse(file, _read(file)).get("project")
+    except ConfigError:
+        return ""
+    said = expand(table, environment, []).get("name") if isinstance(table, dict) else None
+    return said if isinstance(said, str) else ""
 
 
 def _read(file: Path) -> str:
     try:
-        if not file.is_file():  # a fifo would keep its reader waiting for ever
-            reason = "is not a file" if file.exists() else "does not exist"
-            raise ConfigError(f"{file}: {reason}")
-        data = file.read_bytes()[: MAX_BYTES + 1]
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"{file}: larger than {MAX_BYTES // 1024} KiB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{file}:{line}: not UTF-8", hint="save the file as UTF-8") from error
+        return read_text(file)
+    except UnreadableError as error:
+        where = f"{file}:{error.line}" if error.line else str(file)
+        raise ConfigError(f"{where}: {error.reason}", hint=error.hint) from error
 
 
 def _parse(file: Path, text: str) -> Tree:
     try:
-        return tomli.loads(text)
+        tree = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
         raise ConfigError(f"{file}:{error.lineno}: {reason} (column {error.colno})") from error
-    except (RecursionError, ValueError) as error:
-        raise ConfigError(f"{file}: nested too deeply, or a number too large") from error
+    except RecursionError as error:
+        raise ConfigError(f"{file}: nested too deeply") from error
+    except ValueError as error:  # of Python's limit for turning digits into a number
+        raise ConfigError(f"{file}: a number is too large") from error
+    if any(depth > MAX_DEPTH for depth in _depths(tree)):
+        raise ConfigError(f"{file}: nested too deeply")
+    return tree
 
 
-def _expand_tree(tree: Tree, environment: Environment, problems: list[Problem]) -> Tree:
-    def expand(value: object, path: tuple[str | int, ...]) -> object:
-        match value:
-            case str():
-                return _expand(value, environment, lambda text: problems.append(Problem(path, text)))
-            case list():
-                return [expand(item, (*path, index)) for index, item in enumerate(value)]
-            case dict():
-                return {key: expand(item, (*path, key)) for key, item in value.items()}
-            case _:
-                return value
-
-    return {key: expand(value, (key,)) for key, value in tree.items()}
+def _depths(tree: Tree) -> Iterator[int]:
+    """Yield how deep each value lies, without recursion."""
+    level: list[object] = [tree]
+    depth = 0
+    while level:
+        yield (depth := depth + 1)
+        level = [below for value in level for below in _below(value)]
 
 
-def _expand(text: str, environment: Environment, complain: Callable[[str], None]) -> str:
-    def fill(match: "re.Match[str]") -> str:
-        name, default = match["name"], match["default"]
-        if name is None:
-            return "$"
-        value = environment.get(name, "")
-        if value or (name in environment and default is None):
-            return value
-        if default is None:
-            complain(f"the environment has no {name}; set it, or write ${{{name}:-default}}")
-        return default or ""
-
-    return _VARIABLE.sub(fill, text)
-
-
-def _validate(tree: Tree, problems: list[Problem]) -> File | None:
-    try:
-        return File.model_validate(tree)
-    except ValidationError as error:
-        seen = {problem.path for problem in problems}
-        found = (_problem_of(details) for details in error.errors(include_input=False, include_url=False))
-        problems.extend(problem for problem in found if problem.path not in seen)
-        return None
-
-
-def _problem_of(details: ErrorDetails) -> Problem:
-    # A choice of types puts its own names into the path; they stand in no file.
-    path = tuple(part for part in details["loc"] if part not in {"MountTable", "bool", "[key]"})
-    if details["type"] == "extra_forbidden":
-        key = str(path[-1])
-        near = difflib.get_close_matches(
-            key.replace("_", "-").lower(), known_keys(path[:-1]), n=1, cutoff=0.5
-        )
-        known = ", ".join(known_keys(path[:-1]))
-        return Problem(
-            path, f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {known}"
-        )
-    message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return Problem(path, message[:1].lower() + message[1:])
-
-
-def _sentences(file: Path, lines: Mapping[tuple[str, ...], int], problems: list[Problem]) -> Iterator[str]:
-    def place(problem: Problem) -> int:
-        return line_of(lines, problem.path) or 0
-
-    for problem in sorted(set(problems), key=lambda problem: (place(problem), str(problem.path))):
-        where = f"{file}:{place(problem)}" if place(problem) else str(file)
-        key = ".".join(str(part) for part in problem.path)
-        yield f"{where}: {key}: {problem.text}" if key else f"{where}: {problem.text}"
-
-
-def _first_hint(problems: list[Problem]) -> str:
-    return next((problem.hint for problem in problems if problem.hint), "")
+def _below(value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value

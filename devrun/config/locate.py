@@ -1,66 +1,125 @@
 """At which line of a TOML text a key stands; parsers do not tell.
 
-This is for error messages only: it reads what people write (tables, dotted and quoted keys, inline tables
-over several lines), and where it finds no key it answers with the nearest table or key around it.
+This is for error messages only, and for texts that a parser has accepted: brackets and quotes match. A key
+that cannot be told from its tokens is answered by the nearest table or key around it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 Path = tuple[str, ...]
 
-_TABLE = re.compile(r"^\s*\[\[?\s*(?P<path>[^\[\]]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(
-    r"""(?:^|[{,])\s*(?P<path>(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+_TOKEN = re.compile(
+    r'''(?P<string>"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|'[^']*')'''
+    r"""|(?P<comment>\#[^\n]*)|(?P<mark>[\n\[\]{},=.])|(?P<word>[^\s\[\]{},=.\#"']+)""",
+    re.DOTALL,
 )
-_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-_TRIPLE = re.compile(r'"""|\'\'\'')
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|#.*')
 
 
 def key_lines(text: str) -> Mapping[Path, int]:
-    """Return the line, from 1, of every table and key that can be told."""
-    lines: dict[Path, int] = {}
-    table: Path = ()
-    inside: Path = ()
-    depth = 0
-    in_string = False
-    for number, line in enumerate(text.splitlines(), 1):
-        quotes = len(_TRIPLE.findall(line))
-        if in_string:
-            in_string = quotes % 2 == 0
-            continue
-        in_string = quotes % 2 == 1
-        if depth == 0 and (header := _TABLE.match(line)):
-            table = inside = _parts(header["path"])
-            lines.setdefault(table, number)
-            continue
-        if depth == 0:
-            inside = table
-        for key in _KEY.finditer(line):
-            is_outer = key.start() == 0 and depth == 0
-            path = (table if is_outer else inside) + _parts(key["path"])
-            lines.setdefault(path, number)
-            if is_outer:
-                inside = path
-        depth = max(0, depth + _opened(line))
-    return lines
+    """Return the line, from 1, of every table, key and element of a list."""
+    scan = _Scan()
+    for token in _TOKEN.finditer(text):
+        said = token[0]
+        if token["mark"]:
+            scan.mark(said)
+        elif not token["comment"]:
+            scan.word(said)
+        scan.line += said.count("\n")
+    return scan.lines
 
 
 def line_of(lines: Mapping[Path, int], path: Sequence[str | int]) -> int | None:
     """Return the line of a key, or of the nearest thing around it."""
     parts = tuple(str(part) for part in path)
-    for length in range(len(parts), 0, -1):
-        if parts[:length] in lines:
-            return lines[parts[:length]]
-    return None
+    return next(
+        (lines[parts[:length]] for length in range(len(parts), 0, -1) if parts[:length] in lines), None
+    )
 
 
-def _parts(path: str) -> Path:
-    return tuple(part.strip("\"'") for part in _PART.findall(path))
+@dataclass(slots=True)
+class _Bracket:
+    """An open list or inline table."""
+
+    path: Path
+    is_list: bool
+    index: int = 0
 
 
-def _opened(line: str) -> int:
-    """Return how many more brackets a line opens than it closes."""
-    bare = _STRING.sub("", line)
-    return sum(bare.count(bracket) for bracket in "[{") - sum(bare.count(bracket) for bracket in "]}")
+@dataclass(slots=True)
+class _Scan:
+    """Goes through the tokens, and knows which key the next one belongs to."""
+
+    lines: dict[Path, int] = field(default_factory=dict)
+    line: int = 1
+    table: Path = ()
+    open: list[_Bracket] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    """Of the key that is being read."""
+    key: Path = ()
+    """The key whose value is being read."""
+    in_key: bool = True
+    in_header: bool = False
+
+    def word(self, text: str) -> None:
+        """Take a bare word, or a string."""
+        if self.in_key:
+            self.parts.append(text.strip("\"'"))
+        else:
+            self._note_element()
+
+    def mark(self, sign: str) -> None:
+        """Take a sign that separates words, or opens or closes something."""
+        match sign:
+            case "=":
+                self.key = self._prefix() + tuple(self.parts)
+                self._note(self.key)
+                self.in_key = False
+            case "[" if self.in_key and not self.open:
+                self.in_header = True
+            case "[" | "{":
+                self._open(is_list=sign == "[")
+            case "]" if self.in_header:
+                self.table = tuple(self.parts)
+                self._note(self.table)
+                self.in_header = self.in_key = False
+            case "]" | "}":
+                self._close()
+            case ",":
+                self._next()
+            case "\n" if not self.open:
+                self._expect_key()
+
+    def _open(self, *, is_list: bool) -> None:
+        self._note_element()
+        path = self._element() if self.open and self.open[-1].is_list else self.key
+        self.open.append(_Bracket(path, is_list))
+        self.in_key, self.parts = not is_list, []
+
+    def _close(self) -> None:
+        if self.open:
+            self.open.pop()
+        self.in_key = False
+
+    def _next(self) -> None:
+        if self.open and self.open[-1].is_list:
+            self.open[-1].index += 1
+        else:
+            self._expect_key()
+
+    def _expect_key(self) -> None:
+        self.in_key, self.parts = True, []
+
+    def _prefix(self) -> Path:
+        return self.open[-1].path if self.open else self.table
+
+    def _element(self) -> Path:
+        return (*self.open[-1].path, str(self.open[-1].index))
+
+    def _note_element(self) -> None:
+        if self.open and self.open[-1].is_list:
+            self._note(self._element())
+
+    def _note(self, path: Path) -> None:
+        self.lines.setdefault(path, self.line)

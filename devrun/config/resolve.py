@@ -1,12 +1,15 @@
 """From what the file says to what the program uses: defaults, absolute paths, checked references."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import difflib
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from devrun.config.environment import parse_env_file
+from devrun.config.environment import EnvFileError, parse_env_file
 from devrun.config.find import root_key
+from devrun.config.mount_source import leads_out, refusal
 from devrun.config.names import project_slug, slugify
+from devrun.config.problems import KeyPath, Problem, written
 from devrun.config.project import (
     Command,
     ImageCommand,
@@ -20,33 +23,25 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
-from devrun.config.schema import File, ImageTable, MountTable, TargetTable
+from devrun.config.schema import File, ImageTable, MountTable, TargetTable, Tree
+from devrun.config.text_file import UnreadableError, read_text
 
 DEFAULT_IMAGE = ImageName("default")
 ONLY_TARGET = TargetName("main")
 """What the Dockerfile's own command is called, where no targets are named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong at a place of the file."""
-
-    path: tuple[str | int, ...]
-    text: str
-    hint: str = ""
+DOCKERFILE = "Dockerfile"
 
 
 class Resolver:
-    """Resolves one file; collects its problems."""
+    """Resolves one file; collects its problems. `tree` is what was written, before variables are filled in."""
 
-    def __init__(
-        self, parsed: File, file: Path, environment: Mapping[str, str], problems: list[Problem]
-    ) -> None:
+    def __init__(self, parsed: File, tree: Tree, file: Path, environment: Mapping[str, str]) -> None:
         self.parsed = parsed
+        self.tree = tree
         self.file = file
         self.root = file.parent
         self.environment = environment
-        self.problems = problems
+        self.problems: list[Problem] = []
         self.env_files: list[Path] = []
 
     def project(self) -> Project:
@@ -67,8 +62,12 @@ class Resolver:
             env_files=tuple(dict.fromkeys(self.env_files)),
         )
 
-    def _complain(self, path: tuple[str | int, ...], text: str) -> None:
-        self.problems.append(Problem(path, text))
+    def _complain(self, path: KeyPath, text: str, hint: str = "") -> None:
+        self.problems.append(Problem(path, text, hint))
+
+    def _said(self, path: KeyPath) -> str:
+        """Return a value as the file writes it: what fills its variables in may be a secret."""
+        return f"'{written(self.tree, path)}'"
 
     def _images(self) -> dict[ImageName, ImageConfig]:
         if self.parsed.image is not None and self.parsed.images:
@@ -82,23 +81,41 @@ class Resolver:
             }
         return {DEFAULT_IMAGE: self._image(DEFAULT_IMAGE, self.parsed.image or ImageTable(), ("image",))}
 
-    def _image(self, name: ImageName, table: ImageTable, path: tuple[str, ...]) -> ImageConfig:
+    def _image(self, name: ImageName, table: ImageTable, path: KeyPath) -> ImageConfig:
         context = self._folder(table.context or ".", (*path, "context"))
-        dockerfile = self.root / table.dockerfile if table.dockerfile else context / "Dockerfile"
-        if not dockerfile.is_file():
-            self._complain((*path, "dockerfile"), f"there is no file {table.dockerfile or 'Dockerfile'}")
+        where = (*path, "dockerfile")
+        dockerfile = self._absolute(table.dockerfile) if table.dockerfile else context / DOCKERFILE
+        if not os.path.isfile(dockerfile):
+            said = self._said(where) if table.dockerfile else f"'{DOCKERFILE}' in the build context"
+            hint = "" if table.dockerfile else f"write one, or name yours: dockerfile = ..., in [{path[0]}]"
+            self._complain(where, f"there is no file {said}{self._near(dockerfile)}", hint)
         return ImageConfig(name, dockerfile, context, table.stage, table.args, tuple(table.inputs))
 
-    def _folder(self, value: str, path: tuple[str, ...]) -> Path:
-        folder = (self.root / value).resolve()
-        if not folder.is_dir():
-            self._complain(path, f"there is no folder {value}")
-        return folder
+    def _absolute(self, value: str) -> Path:
+        return Path(os.path.abspath(self.root / value))
+
+    def _folder(self, value: str, path: KeyPath) -> Path:
+        """Return the real path of a folder."""
+        if not os.path.isdir(self.root / value):
+            self._complain(path, f"there is no folder {self._said(path)}{self._near(self.root / value)}")
+            return self.root
+        return (self.root / value).resolve()
+
+    def _near(self, path: Path) -> str:
+        """Return what lies beside a path that is not there, and is called almost the same."""
+        try:
+            names = os.listdir(path.parent)
+        except (OSError, ValueError):
+            return ""
+        near = difflib.get_close_matches(path.name, names, n=1)
+        return f"; did you mean '{near[0]}'?" if near and near[0] != path.name else ""
 
     def _targets(self, images: Mapping[ImageName, ImageConfig]) -> dict[TargetName, TargetConfig]:
         if self.parsed.targets is None:
+            if len(images) > 1:
+                self._complain(("images",), "there are several images, and no [targets] that run them")
             target = TargetConfig(
-                ONLY_TARGET, next(iter(images)), ImageCommand(), mount=self._mount(None, ("mount",))
+                ONLY_TARGET, next(iter(images)), ImageCommand(), mount=self._mount(None, ())
             )
             return {ONLY_TARGET: target}
         if not self.parsed.targets:
@@ -136,52 +153,64 @@ class Resolver:
         )
 
     def _image_choice(
-        self, said: str | None, images: Mapping[ImageName, ImageConfig], path: tuple[str, ...]
+        self, said: str | None, images: Mapping[ImageName, ImageConfig], path: KeyPath
     ) -> ImageName:
         names = ", ".join(images)
         if said is None:
             if len(images) > 1:
-                self._complain(path, f"there are several images; name one with `image`: {names}")
+                self._complain(path, f"there are several images; choose one by `image`: {names}")
             return next(iter(images))
         if said not in images:
-            self._complain((*path, "image"), f"there is no image {said}; there is {names}")
+            where = (*path, "image")
+            self._complain(where, f"there is no image {self._said(where)}{_meant(said, images)}")
         return ImageName(said)
 
-    def _program(self, table: TargetTable, path: tuple[str, ...]) -> Program:
+    def _program(self, table: TargetTable, path: KeyPath) -> Program:
         if table.module is not None:
             return Module(table.module)
         if table.command is not None:
             return Command(tuple(table.command))
-        script = (table.script or "").removeprefix("./")
+        script = os.path.normpath(table.script or "")
+        where = (*path, "script")
         if Path(script).is_absolute() or ".." in Path(script).parts:
-            self._complain((*path, "script"), "a script lies inside the project; its path is relative to it")
-        elif (
-            table.mount is not False and self.parsed.mount is not False and not (self.root / script).is_file()
-        ):
-            self._complain((*path, "script"), f"there is no file {script}")
+            self._complain(where, "a script lies inside the project; its path is relative to it")
+        elif self._carries_mount(table) and not os.path.isfile(self.root / script):
+            self._complain(
+                where, f"there is no file {self._said((*path, 'script'))}{self._near(self.root / script)}"
+            )
         return Script(Path(script).as_posix())
 
-    def _mount(self, table: TargetTable | None, path: tuple[str, ...]) -> Mount | None:
+    def _carries_mount(self, table: TargetTable) -> bool:
+        """Tell whether a target sees files of the project; without, its script may be the image's own."""
+        return (self.parsed.mount if table.mount is None else table.mount) is not False
+
+    def _mount(self, table: TargetTable | None, path: KeyPath) -> Mount | None:
         own = table.mount if table else None
         choice = self.parsed.mount if own is None else own
         if not isinstance(choice, MountTable):
             return None
-        where = ("mount", "source") if own is None else (*path, "mount", "source")
+        where: KeyPath = ("mount", "source") if own is None else (*path, "mount", "source")
         source = self._folder(choice.source, where)
-        if source == Path(source.anchor):
-            self._complain(where, "the root of the file system cannot be mounted")
+        if reason := refusal(source):
+            self._complain(
+                where, reason, "mount a folder of its own: [mount] source = ..., or nothing: mount = false"
+            )
+        elif leads_out(source, self.root / choice.source, self.root):
+            self._complain(
+                where, f"{self._said(where)} is a link out of the project", "write the path that it leads to"
+            )
         return Mount(source, choice.path, tuple(choice.keep))
 
-    def _env(self, table: TargetTable, path: tuple[str, ...]) -> dict[str, str]:
+    def _env(self, table: TargetTable, path: KeyPath) -> dict[str, str]:
         env: dict[str, str] = {}
         for index, value in enumerate(table.env_file):
             file = (self.root / value).resolve()
             self.env_files.append(file)
+            where = (*path, "env-file", index)
             try:
-                env |= parse_env_file(file.read_text("utf-8"), self.environment)
-            except (OSError, UnicodeDecodeError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                self._complain((*path, "env-file", index), f"{value}: {reason}")
+                env |= parse_env_file(read_text(file), self.environment)
+            except (UnreadableError, EnvFileError) as error:
+                self._complain(where, f"{self._said(where)}: {error}")
         return env | table.env
 
     def _refuse_equal_slugs(self, names: list[TargetName]) -> None:
@@ -194,6 +223,19 @@ class Resolver:
                 )
 
 
-def resolve(parsed: File, file: Path, environment: Mapping[str, str], problems: list[Problem]) -> Project:
-    """Return the project that a checked file describes, and add to its problems."""
-    return Resolver(parsed, file, environment, problems).project()
+def _meant(said: str, known: Iterable[str]) -> str:
+    names = tuple(known)
+    near = difflib.get_close_matches(said, names, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there is {', '.join(names)}"
+
+
+def resolve(
+    parsed: File, tree: Tree, file: Path, environment: Mapping[str, str]
+) -> tuple[Project, list[Problem]]:
+    """Return the project that a checked file describes, and what is wrong with it.
+
+    `tree` is what the file says, before its variables were filled in. The project is to be used only if
+    nothing is wrong with it.
+    """
+    resolver = Resolver(parsed, tree, file, environment)
+    return resolver.project(), resolver.problems

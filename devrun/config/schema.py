@@ -1,38 +1,67 @@
 """What `devrun.toml` may say. Keys are in kebab case, and unknown ones are refused.
 
 The models check types and forms only; what belongs together, and what must exist on disk, is checked by
-`resolve`. Messages of validators are shown to users as they are.
+`resolve`. Messages of validators are shown to users as they are, so they quote no value.
 """
 
 import re
 import shlex
-from typing import Annotated, Any
+from ipaddress import ip_address
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from devrun.config.project import Port, RestartOn
 
 _PORT = re.compile(
-    r"^(?:(?P<address>\[[0-9a-fA-F:.]+\]|\d+(?:\.\d+){3}):)?(?:(?P<host>\d+):)?(?P<container>\d+)(?:/(?P<protocol>tcp|udp|sctp))?$"
+    r"(?:(?P<address>\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(?:(?P<host>[0-9]{1,5}):)?(?P<container>[0-9]{1,5})"
+    r"(?:/(?P<protocol>tcp|udp|sctp))?"
 )
-_NAME = re.compile(r"^[^\s/:@]+$")
+_NAME = re.compile(r"[^\s/:@\x00-\x1f\x7f-][^\s/:@\x00-\x1f\x7f]*")
+_SIGNAL = re.compile(r"(?:SIG)?(?:[A-Z]+[0-9]*|RTM(?:IN\+|AX-)[0-9]+)|[1-9][0-9]?")
 MAX_PORT = 65535
+PROGRAM_KEYS = ("script", "module", "command")
+ONE_OF_A_CHOICE = ("<table>", "<false>")
+"""How the alternatives of a choice are told apart; pydantic writes it into the paths of its errors."""
 
 
 def parse_port(value: object) -> Port:
     """Return the port that `"8080:5000"`, `"127.0.0.1:8080:5000/udp"` or `5000` means."""
-    match = _PORT.match(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    match = _PORT.fullmatch(text)
     if match is None:
         raise ValueError('a port is written "HOST:CONTAINER", as in "8080:5000"')
     host, container = int(match["host"] or 0), int(match["container"])
     if not 0 < container <= MAX_PORT or host > MAX_PORT:
         raise ValueError(f"a port lies between 1 and {MAX_PORT}")
-    return Port(container, host, match["protocol"] or "tcp", (match["address"] or "").strip("[]"))
+    address = (match["address"] or "").strip("[]")
+    return Port(container, host, match["protocol"] or "tcp", address and checked_address(address))
+
+
+def checked_address(text: str) -> str:
+    """Return an address in its usual form; the error does not quote it, as that of the library does."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError('before the ports stands an IP address, as in "127.0.0.1:8080:5000"') from None
 
 
 def split_words(value: object) -> object:
     """Split a string as a shell does; a list is taken as it is."""
-    return shlex.split(value) if isinstance(value, str) else value
+    try:
+        return shlex.split(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("a quote is not closed, or a backslash ends the text") from None
 
 
 def one_or_many(value: object) -> object:
@@ -56,16 +85,52 @@ def script_table(value: object) -> object:
 
 def checked_name(value: str) -> str:
     """Refuse names that could not be typed as an argument."""
-    if not _NAME.match(value):
-        raise ValueError("a name has no spaces and none of / : @")
+    if not _NAME.fullmatch(value):
+        raise ValueError("a name has no spaces and none of / : @, and does not begin with a dash")
+    return value
+
+
+def checked_variable(name: str) -> str:
+    """Refuse what an environment cannot hold."""
+    if not name or "=" in name or "\0" in name:
+        raise ValueError("the name of a variable is not empty, and has no =")
+    return name
+
+
+def checked_signal(value: str) -> str:
+    """Refuse what names no signal, before the engine does so at the start of a container."""
+    if not _SIGNAL.fullmatch(value):
+        raise ValueError('a signal is written "SIGINT", "INT" or "2"')
+    return value
+
+
+def absolute_path(value: str) -> str:
+    """Refuse paths in a container that depend on where it works."""
+    if not value.startswith("/") or ".." in PurePosixPath(value).parts:
+        raise ValueError("must be an absolute path in the container, without ..")
+    return value
+
+
+def mount_point(value: str) -> str:
+    """Refuse the root: a container cannot do without its own system."""
+    if not value.strip("/."):
+        raise ValueError("nothing can be mounted over the root of the container")
+    return absolute_path(value)
+
+
+def path_below(value: str) -> str:
+    """Refuse what is not below the mount."""
+    path = PurePosixPath(value)
+    if path.is_absolute() or not path.parts or ".." in path.parts:
+        raise ValueError("must be a path below the mount, relative to it")
     return value
 
 
 Words = Annotated[list[str], BeforeValidator(split_words)]
 Strings = Annotated[list[str], BeforeValidator(one_or_many)]
-Variables = dict[str, Annotated[str, BeforeValidator(to_text)]]
+Variables = dict[Annotated[str, AfterValidator(checked_variable)], Annotated[str, BeforeValidator(to_text)]]
 Ports = list[Annotated[Port, BeforeValidator(parse_port)]]
-Name = Annotated[str, BeforeValidator(checked_name)]
+Name = Annotated[str, AfterValidator(checked_name)]
 
 
 def _kebab(name: str) -> str:
@@ -105,18 +170,28 @@ class MountTable(Table):
     """[mount], or a target's own"""
 
     source: str = "."
-    path: str | None = Field(default=None, pattern="^/.")
-    keep: Strings = []
+    path: Annotated[str, AfterValidator(mount_point)] | None = None
+    keep: Annotated[list[Annotated[str, AfterValidator(path_below)]], BeforeValidator(one_or_many)] = []
 
 
 def no_mount(value: object) -> object:
     """Only `false` means no mount; `true` would say nothing."""
-    if value is True:
+    if value is not False:
         raise ValueError("leave the key out to have the mount, or write false")
     return value
 
 
-MountChoice = Annotated[MountTable | bool, BeforeValidator(no_mount)]
+def mount_kind(value: object) -> str | None:
+    """Return which alternative a value is meant to be."""
+    table, false = ONE_OF_A_CHOICE
+    return false if isinstance(value, bool) else table if isinstance(value, dict | MountTable) else None
+
+
+MountChoice = Annotated[
+    Annotated[MountTable, Tag(ONE_OF_A_CHOICE[0])]
+    | Annotated[Literal[False], BeforeValidator(no_mount), Tag(ONE_OF_A_CHOICE[1])],
+    Discriminator(mount_kind),
+]
 
 
 class TargetTable(Table):
@@ -132,9 +207,9 @@ class TargetTable(Table):
     ports: Ports = []
     env: Variables = {}
     env_file: Strings = []
-    workdir: str | None = None
+    workdir: Annotated[str, AfterValidator(absolute_path)] | None = None
     user: Annotated[str, BeforeValidator(to_text)] | None = None
-    stop_signal: str | None = None
+    stop_signal: Annotated[str, AfterValidator(checked_signal)] | None = None
     stop_timeout: int | None = Field(default=None, ge=0, le=3600)
     init: bool | None = None
     watch: Strings = []
@@ -145,7 +220,7 @@ class TargetTable(Table):
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":
-        said = [key for key in ("script", "module", "command") if getattr(self, key) is not None]
+        said = [key for key in PROGRAM_KEYS if getattr(self, key) is not None]
         if len(said) != 1:
             found = " and ".join(said) if said else "none"
             raise ValueError(f"a target has one of script, module and command; this one has {found}")

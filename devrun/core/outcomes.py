@@ -46,8 +46,8 @@ from devrun.core.values import Container, Failure, LastAction, Loaded, Phase
 
 FLAPPING_RESTARTS = 10
 FLAPPING_WINDOW_S = 60.0
-SHORTLY_S = 3.0
-"""A program that writes into its own source does so while it starts; a person looks first."""
+SHORTLY_S = 0.5
+"""A program that writes into its own source does so while it starts; a person has to see it first."""
 
 STARTED_BEFORE_S = 1.0
 """The clocks of engine and file system may differ by their granularity."""

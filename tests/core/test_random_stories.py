@@ -19,6 +19,7 @@ from devrun.core.events import (
     ContainerTouched,
     EngineConnected,
     EngineLost,
+    Event,
     Failed,
     GitEnded,
     GitStarted,
@@ -75,10 +76,12 @@ class Teller:
                 )
                 for other, outcome in self.running
             ]
+            self.running.append((action, Cancelled()))
             return
         outcome: Outcome
         if self.failures and self.chance.random() < 0.1:
-            outcome = self.chance.choice([Failed("by chance"), Lost("by chance")])
+            mishaps: list[Outcome] = [Failed("by chance"), Lost("by chance")]
+            outcome = self.chance.choice(mishaps)
         else:
             outcome = self.story.outcome_of(action)
         self.running.append((action, outcome))
@@ -90,8 +93,13 @@ class Teller:
 
     def command(self) -> None:
         names = (TargetName(self.chance.choice(list(TARGETS))),)
-        kind = self.chance.choice([RestartRequested, StartRequested, StopRequested])
-        self.story.tell(kind(self.story.now, names))
+        now = self.story.now
+        wishes: list[Event] = [
+            RestartRequested(now, names),
+            StartRequested(now, names),
+            StopRequested(now, names),
+        ]
+        self.story.tell(self.chance.choice(wishes))
         if self.chance.random() < 0.2:
             self.story.tell(RebuildRequested(self.story.now, (ImageName("default"),)))
 

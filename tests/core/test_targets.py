@@ -489,7 +489,7 @@ def flap(story: Story, times: int, path: str = "app.py") -> list[str]:
     """Let the program change its own source shortly after each start."""
     lines: list[str] = []
     for _ in range(times):
-        story.passed(0.5)
+        story.passed(0.2)
         story.changed(path)
         lines += story.settle()
     return lines
@@ -514,11 +514,11 @@ def test_a_program_that_changes_its_own_source_is_held_after_ten_restarts(story:
 def test_edits_by_a_person_are_no_flapping(story: Story) -> None:
     """They do not follow every start at once, or they are of several files."""
     for _ in range(30):
-        story.passed(4)
+        story.passed(1)
         story.changed("app.py")
         assert story.settle()[-1] == "target web: up to date"
     for path in ("app.py", "views.py") * 12:
-        story.passed(0.5)
+        story.passed(0.2)
         story.changed(path)
         assert story.settle()[-1] == "target web: up to date"
 

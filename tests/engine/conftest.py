@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from devrun.core.values import BuildContext, Fingerprint, ImageId
-from devrun.engine.connection import Connection, find_connection
+from devrun.engine.connection import Connection
 from devrun.engine.docker import connect
-from devrun.errors import EngineUnreachableError
 from tests.engine.bench import Bench, make_project
 from tests.fake_engine import FakeEngine
 
@@ -26,21 +25,6 @@ RUN useradd --uid 4321 --no-create-home someone
 ENTRYPOINT ["python"]
 """
 TAG = f"devrun-test/python:{hashlib.sha256(DOCKERFILE.encode()).hexdigest()[:12]}"
-
-
-@pytest.fixture(scope="session")
-def connection() -> Iterator[Connection]:
-    """A connection with the real engine; without one the test is skipped, or fails under CI."""
-    if os.environ.get("DEVRUN_TEST_ENGINE") == "0":
-        pytest.skip("DEVRUN_TEST_ENGINE=0")
-    try:
-        made = find_connection()
-    except EngineUnreachableError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no engine under CI: {error}")
-        pytest.skip(str(error))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,55 @@
+"""`${NAME}` and `${NAME:-default}` in the values of a tree, filled in from the environment; `$$` is a `$`.
+
+Values that nothing could use are refused here too, wherever they stand: numbers that TOML does not promise
+to keep, and the NUL character, which neither a path nor a program's environment can hold.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from devrun.config.problems import KeyPath, Problem
+from devrun.config.schema import Tree
+
+Environment = Mapping[str, str]
+
+LARGEST = 2**63 - 1
+"""What TOML promises to keep of a whole number."""
+
+_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+
+
+def expand(tree: Tree, environment: Environment, problems: list[Problem]) -> Tree:
+    """Return the tree with its variables filled in, and add what is wrong with it to `problems`."""
+
+    def expanded(value: object, path: KeyPath) -> object:
+        match value:
+            case str():
+                return _expand_text(value, environment, lambda text: problems.append(Problem(path, text)))
+            case list():
+                return [expanded(item, (*path, index)) for index, item in enumerate(value)]
+            case dict():
+                return {key: expanded(item, (*path, key)) for key, item in value.items()}
+            case int() if abs(value) > LARGEST:
+                problems.append(Problem(path, "the number is too large"))
+                return 0
+            case _:
+                return value
+
+    return {key: expanded(value, (key,)) for key, value in tree.items()}
+
+
+def _expand_text(text: str, environment: Environment, complain: Callable[[str], None]) -> str:
+    def value_of(match: "re.Match[str]") -> str:
+        name, default = match["name"], match["default"]
+        if name is None:
+            return "$"
+        value = environment.get(name, "")
+        if default is None and name not in environment:
+            complain(f"the environment has no {name}; set it, or write ${{{name}:-default}}")
+        return value or default or ""
+
+    full = _VARIABLE.sub(value_of, text)
+    if "\0" in full:
+        complain("a NUL character cannot be used")
+        return ""
+    return full
