@@ -1,5 +1,7 @@
 """`devrun down`: the end of the daemon, the containers and the network, whether or not a daemon runs."""
 
+import os
+
 import click
 
 from devrun.cli.main import Options
@@ -42,4 +44,4 @@ def _project(options: Options) -> Project:
     try:
         return options.project()
     except ConfigError:
-        return load_identity(options.file)
+        return load_identity(options.file, os.environ)

@@ -28,7 +28,7 @@ def find_file(start: Path) -> Path:
 
 
 def real_file(file: Path) -> Path:
-    """Return a project's file by the real path of its folder; where a link in its place leads does not count."""
+    """Return a project's file by the real path of its folder; the file may be a link to anywhere."""
     return file.parent.resolve() / file.name
 
 

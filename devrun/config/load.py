@@ -18,6 +18,8 @@ from devrun.errors import ConfigError
 
 MAX_DEPTH = 16
 """A file has five levels at most; what goes much deeper is meant to exhaust whoever reads it."""
+MAX_VALUES = 5_000
+"""Nobody writes more: checking and telling take their time for each."""
 
 
 def load(file: Path, environment: Environment) -> Project:
@@ -69,18 +71,20 @@ def _parse(file: Path, text: str) -> Tree:
         raise ConfigError(f"{file}: nested too deeply") from error
     except ValueError as error:  # of Python's limit for turning digits into a number
         raise ConfigError(f"{file}: a number is too large") from error
-    if any(depth > MAX_DEPTH for depth in _depths(tree)):
-        raise ConfigError(f"{file}: nested too deeply")
+    _check_size(file, tree)
     return tree
 
 
-def _depths(tree: Tree) -> Iterator[int]:
-    """Yield how deep each value lies, without recursion."""
+def _check_size(file: Path, tree: Tree) -> None:
     level: list[object] = [tree]
-    depth = 0
-    while level:
-        yield (depth := depth + 1)
+    values = 0
+    for _ in range(MAX_DEPTH):
         level = [below for value in level for below in _below(value)]
+        values += len(level)
+        if values > MAX_VALUES:
+            raise ConfigError(f"{file}: more than {MAX_VALUES:,} values")
+    if level:
+        raise ConfigError(f"{file}: nested too deeply")
 
 
 def _below(value: object) -> Iterator[object]:

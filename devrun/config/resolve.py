@@ -30,10 +30,14 @@ DEFAULT_IMAGE = ImageName("default")
 ONLY_TARGET = TargetName("main")
 """What the Dockerfile's own command is called, where no targets are named."""
 DOCKERFILE = "Dockerfile"
+MOST_SHOWN = 100
+"""Characters of a value in a message."""
+NAME_LIMIT = 255
+"""Characters of a file's name, on most file systems; no file is called almost like a longer one."""
 
 
 class Resolver:
-    """Resolves one file; collects its problems. `tree` is what was written, before variables are filled in."""
+    """Resolves one file, and collects its problems."""
 
     def __init__(self, parsed: File, tree: Tree, file: Path, environment: Mapping[str, str]) -> None:
         self.parsed = parsed
@@ -67,7 +71,8 @@ class Resolver:
 
     def _said(self, path: KeyPath) -> str:
         """Return a value as the file writes it: what fills its variables in may be a secret."""
-        return f"'{written(self.tree, path)}'"
+        text = written(self.tree, path)
+        return f"'{text}'" if len(text) <= MOST_SHOWN else f"'{text[:MOST_SHOWN]}...'"
 
     def _images(self) -> dict[ImageName, ImageConfig]:
         if self.parsed.image is not None and self.parsed.images:
@@ -85,18 +90,18 @@ class Resolver:
         context = self._folder(table.context or ".", (*path, "context"))
         where = (*path, "dockerfile")
         dockerfile = self._absolute(table.dockerfile) if table.dockerfile else context / DOCKERFILE
-        if not os.path.isfile(dockerfile):
+        if not _is_file(dockerfile):
             said = self._said(where) if table.dockerfile else f"'{DOCKERFILE}' in the build context"
             hint = "" if table.dockerfile else f"write one, or name yours: dockerfile = ..., in [{path[0]}]"
             self._complain(where, f"there is no file {said}{self._near(dockerfile)}", hint)
         return ImageConfig(name, dockerfile, context, table.stage, table.args, tuple(table.inputs))
 
     def _absolute(self, value: str) -> Path:
-        return Path(os.path.abspath(self.root / value))
+        return Path(os.path.normpath(self.root / value))
 
     def _folder(self, value: str, path: KeyPath) -> Path:
         """Return the real path of a folder."""
-        if not os.path.isdir(self.root / value):
+        if not _is_folder(self.root / value):
             self._complain(path, f"there is no folder {self._said(path)}{self._near(self.root / value)}")
             return self.root
         return (self.root / value).resolve()
@@ -104,11 +109,12 @@ class Resolver:
     def _near(self, path: Path) -> str:
         """Return what lies beside a path that is not there, and is called almost the same."""
         try:
-            names = os.listdir(path.parent)
-        except (OSError, ValueError):
+            names = [entry.name for entry in path.parent.iterdir()]
+        except OSError:
             return ""
-        near = difflib.get_close_matches(path.name, names, n=1)
-        return f"; did you mean '{near[0]}'?" if near and near[0] != path.name else ""
+        name = path.name if len(path.name) <= NAME_LIMIT else ""
+        near = difflib.get_close_matches(name, [other for other in names if other != name], n=1)
+        return f"; did you mean '{near[0]}'?" if near else ""
 
     def _targets(self, images: Mapping[ImageName, ImageConfig]) -> dict[TargetName, TargetConfig]:
         if self.parsed.targets is None:
@@ -174,7 +180,7 @@ class Resolver:
         where = (*path, "script")
         if Path(script).is_absolute() or ".." in Path(script).parts:
             self._complain(where, "a script lies inside the project; its path is relative to it")
-        elif self._carries_mount(table) and not os.path.isfile(self.root / script):
+        elif self._carries_mount(table) and not _is_file(self.root / script):
             self._complain(
                 where, f"there is no file {self._said((*path, 'script'))}{self._near(self.root / script)}"
             )
@@ -227,6 +233,20 @@ def _meant(said: str, known: Iterable[str]) -> str:
     names = tuple(known)
     near = difflib.get_close_matches(said, names, n=1)
     return f"; did you mean {near[0]}?" if near else f"; there is {', '.join(names)}"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that cannot be read
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def resolve(

@@ -24,7 +24,7 @@ from pydantic import (
 from devrun.config.project import Port, RestartOn
 
 _PORT = re.compile(
-    r"(?:(?P<address>\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(?:(?P<host>[0-9]{1,5}):)?(?P<container>[0-9]{1,5})"
+    r"(?:(?P<address>\[[0-9a-fA-F:.]+\]|[0-9]+(?:\.[0-9]+)+):)?(?:(?P<host>[0-9]{1,5}):)?(?P<container>[0-9]{1,5})"
     r"(?:/(?P<protocol>tcp|udp|sctp))?"
 )
 _NAME = re.compile(r"[^\s/:@\x00-\x1f\x7f-][^\s/:@\x00-\x1f\x7f]*")

@@ -6,17 +6,18 @@ mistake.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from devrun.config.problems import KeyPath, Problem
+from devrun.config.problems import MOST_TOLD, KeyPath, Problem
 from devrun.config.schema import ONE_OF_A_CHOICE, PROGRAM_KEYS, File, Tree, known_keys
 
 NOT_IN_THE_FILE = frozenset({*ONE_OF_A_CHOICE, "[key]"})
 """Parts of pydantic's paths that stand for no key."""
+
+KNOWN_TABLES = frozenset((key,) for key in known_keys(()))
 
 _WORDS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
     "bool_type": lambda _: "must be true or false",
@@ -35,45 +36,61 @@ _WORDS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Doubts:
     """The keys that were refused: what resolving says of what hangs on them is only a consequence."""
 
-    refused: frozenset[KeyPath]
-    rest: Tree
-    """What remains of the file without them."""
+    def __init__(self) -> None:
+        self.rest: Tree = {}
+        """What remains of the file without them."""
+        self._by_table: dict[KeyPath, set[KeyPath]] = {}
+
+    def refuse(self, problems: Iterable[Problem]) -> None:
+        """Take note of keys that something is wrong with."""
+        for problem in problems:
+            self._by_table.setdefault(_table(problem.path), set()).add(problem.path)
 
     def explains(self, problem: Problem) -> bool:
-        """Tell whether a problem only follows from a key that was refused."""
+        """Tell whether a problem of resolving only follows from a key that was refused."""
         path = problem.path
-        if any(_is_same_branch(path, other) for other in self.refused):
+        beside = self._beside(path)
+        if any(_is_same_branch(path, other) for other in beside):
             return True
-        if path[-1:] == ("image",) and any(len(other) == 1 or other[0] == "images" for other in self.refused):
+        tables = self._by_table
+        if any(table[: len(path)] == path for table in tables):
+            return True
+        if path[-1:] == ("image",) and any(len(table) == 1 or table[0] == "images" for table in tables):
             return True
         # A key that is not there may be the one that was misspelt.
-        is_doubted = any(len(other) == 1 or _table(other) == _table(path) for other in self.refused)
+        is_doubted = bool(beside) or any(len(table) == 1 and table not in KNOWN_TABLES for table in tables)
         return is_doubted and not _is_said(self.rest, path)
+
+    def follows(self, problem: Problem) -> bool:
+        """Tell whether a problem is the absence of something that was refused in an earlier round."""
+        path = problem.path
+        return any(
+            _is_same_branch(path, other) and _may_be_program(other[len(path) :])
+            for other in self._beside(path)
+        )
+
+    def _beside(self, path: KeyPath) -> set[KeyPath]:
+        return self._by_table.get(path[:1], set()) | self._by_table.get(path[:2], set())
 
 
 def validate(tree: Tree, problems: list[Problem]) -> tuple[File, Doubts]:
     """Return what is valid of a tree, and add what is not to `problems`."""
-    refused = {problem.path for problem in problems}
+    doubts = Doubts()
+    doubts.refuse(problems)
     while True:
+        doubts.rest = tree
         try:
-            return File.model_validate(tree), Doubts(frozenset(refused), tree)
+            return File.model_validate(tree), doubts
         except ValidationError as error:
-            found = [_problem_of(details) for details in error.errors(include_input=False, include_url=False)]
-            problems += [problem for problem in found if not _follows(problem, refused)]
-            refused |= {problem.path for problem in found}
-            rest = _without(tree, [problem.path for problem in found])
-            tree = rest if rest != tree else {}  # what cannot be taken out takes all with it
-
-
-def _follows(problem: Problem, refused: set[KeyPath]) -> bool:
-    """Tell whether a problem is the absence of something that was refused in an earlier round."""
-    return any(
-        _is_same_branch(problem.path, path) and _may_be_program(path[len(problem.path) :]) for path in refused
-    )
+            errors = error.errors(include_input=False, include_url=False)
+        found = [_problem_of(details, suggests=index < MOST_TOLD) for index, details in enumerate(errors)]
+        problems += [problem for problem in found if not doubts.follows(problem)]
+        doubts.refuse(found)
+        rest = _without(tree, [problem.path for problem in found])
+        tree = rest if rest != tree else {}  # what cannot be taken out takes all with it
 
 
 def _may_be_program(rest: KeyPath) -> bool:
@@ -86,6 +103,7 @@ def _is_same_branch(one: KeyPath, other: KeyPath) -> bool:
 
 
 def _table(path: KeyPath) -> KeyPath:
+    """Return the table that a key belongs to, as far as the key says it."""
     return path[: 2 if path[:1] in {("images",), ("targets",)} else 1]
 
 
@@ -100,22 +118,23 @@ def _is_said(tree: Tree, path: KeyPath) -> bool:
     return not isinstance(value, dict)
 
 
-def _without(tree: Tree, paths: list[KeyPath]) -> Tree:
+def _without(tree: Tree, paths: Iterable[KeyPath]) -> Tree:
     """Return a tree without the keys; of a list, or of what stands for a table, nothing is left."""
-    rest: Tree = {}
-    for key, value in tree.items():
-        below = [path[1:] for path in paths if path[0] == key]
-        if not below:
-            rest[key] = value
-        elif isinstance(value, dict) and all(below):
-            rest[key] = _without(value, below)
+    below: dict[str | int, list[KeyPath]] = {}
+    for path in paths:
+        below.setdefault(path[0], []).append(path[1:])
+    rest = {key: value for key, value in tree.items() if key not in below}
+    for key, inner in below.items():
+        value = tree.get(str(key))
+        if isinstance(value, dict) and all(inner):
+            rest[str(key)] = _without(value, inner)
     return rest
 
 
-def _problem_of(details: ErrorDetails) -> Problem:
+def _problem_of(details: ErrorDetails, *, suggests: bool) -> Problem:
     path = tuple(part for part in details["loc"] if part not in NOT_IN_THE_FILE)
     if details["type"] == "extra_forbidden":
-        return Problem(path, _unknown_key(path))
+        return Problem(path, _unknown_key(path) if suggests else "unknown key")
     words = _WORDS.get(details["type"])
     if words:
         return Problem(path, words(details.get("ctx", {})))

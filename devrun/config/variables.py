@@ -15,7 +15,11 @@ Environment = Mapping[str, str]
 LARGEST = 2**63 - 1
 """What TOML promises to keep of a whole number."""
 
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+MALFORMED = "${ begins a variable, as in ${NAME} or ${NAME:-default}; for the characters themselves write $${"
+
+_VARIABLE = re.compile(
+    r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<malformed>\$(?=\{))"
+)
 
 
 def expand(tree: Tree, environment: Environment, problems: list[Problem]) -> Tree:
@@ -41,6 +45,8 @@ def expand(tree: Tree, environment: Environment, problems: list[Problem]) -> Tre
 def _expand_text(text: str, environment: Environment, complain: Callable[[str], None]) -> str:
     def value_of(match: "re.Match[str]") -> str:
         name, default = match["name"], match["default"]
+        if match["malformed"]:
+            complain(MALFORMED)
         if name is None:
             return "$"
         value = environment.get(name, "")
@@ -48,8 +54,11 @@ def _expand_text(text: str, environment: Environment, complain: Callable[[str], 
             complain(f"the environment has no {name}; set it, or write ${{{name}:-default}}")
         return value or default or ""
 
-    full = _VARIABLE.sub(value_of, text)
+    # Without a closing brace behind it nothing is a variable, and looking for one would take for ever.
+    end = text.rfind("}") + 1
+    if "${" in text[end:].replace("$$", ""):
+        complain(MALFORMED)
+    full = _VARIABLE.sub(value_of, text[:end]) + text[end:].replace("$$", "$")
     if "\0" in full:
         complain("a NUL character cannot be used")
-        return ""
-    return full
+    return full.replace("\0", "")

@@ -93,7 +93,7 @@ class Monitor:
 
     def _replace(self, engine: Engine) -> None:
         before, self.engine = self.engine, engine
-        if before is not None:
+        if before is not None and before is not engine:
             before.close()
         if self._stop.is_set():
             engine.close()

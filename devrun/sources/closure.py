@@ -63,7 +63,8 @@ class Closure:
             return None
         if not path.startswith(self.source.rstrip("/") + "/"):
             return None
-        relative = os.path.relpath(path, self.root)
+        inside = path.startswith(f"{self.root}/")
+        relative = path[len(self.root) + 1 :] if inside else os.path.relpath(path, self.root)
         if any(matches(relative) for matches in self._ignored):
             return None
         if any(matches(relative) for matches in self._watched):
@@ -98,11 +99,11 @@ def _script(project: Project, target: TargetConfig) -> str | None:
 
 
 def _matchers(globs: tuple[str, ...]) -> tuple[Callable[[str], bool], ...]:
-    """Return matchers of globs; one that is no pattern is taken as a name."""
-    return tuple(_matcher(glob) for glob in globs)
+    return tuple(file_matcher(glob) for glob in globs)
 
 
-def _matcher(glob: str) -> Callable[[str], bool]:
+def file_matcher(glob: str) -> Callable[[str], bool]:
+    """Return the test of a glob of devrun.toml; one that is no pattern is taken as a name."""
     name = clean(glob).lstrip("/")
     try:
         matches = ignore_matcher(name)

@@ -1,11 +1,12 @@
 """The contents of the files that matter: what they hash to, whether they parse, whether byte code can lie.
 
 CPython takes compiled byte code for current if the source has the same size and the same modification time in
-whole seconds. So each Python file keeps the pairs of all its contents so far: a new content under an old pair
-is *stale*, its byte code must go before the file is loaded again.
+whole seconds. So each Python file keeps the pairs of all its contents so far: a new content under the pair of
+another one is *stale*, its byte code must go before the file is loaded again.
 """
 
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,23 +14,31 @@ from pathlib import Path
 from devrun.core.values import Broken
 from devrun.sources.content import HashFile
 from devrun.sources.python_source import find_error
-from devrun.sources.snapshot import Entry, Snapshot
+from devrun.sources.snapshot import Entry, Snapshot, look_at
 
 HALF_WRITTEN_S = 0.03
-"""Editors that write in place truncate first: a file that is empty, or does not parse, gets a second look."""
+"""Editors truncate first, or move the old file away: what is empty, gone or broken gets a second look."""
 
 SECOND_NS = 1_000_000_000
+
+Form = tuple[bool, str]
+"""What is not content: the executable bit, and where a link leads. It counts where a build copies it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file whose content is another one now; None: there is, or was, no file."""
+    """A file whose content or form is another one now; None: there is, or was, no file."""
 
     path: str
     before: str | None
     after: str | None
     newest: float
     is_stale: bool
+
+    @property
+    def is_content(self) -> bool:
+        """Whether more than the form changed."""
+        return self.before != self.after
 
 
 @dataclass(slots=True)
@@ -41,7 +50,9 @@ class Contents:
     hashes: dict[str, str] = field(default_factory=dict)
     errors: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Line and message for each Python file that changed and does not parse."""
-    _seen: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
+    _forms: dict[str, Form] = field(default_factory=dict)
+    _seen: dict[str, dict[tuple[int, int], set[str]]] = field(default_factory=dict)
+    """For each Python file: the contents that it had under each pair of size and second."""
 
     def learn(self, path: str) -> str | None:
         """Take note of a file as it is; returns its content hash."""
@@ -49,14 +60,15 @@ class Contents:
         return known if known is not None else self._read(path)[0]
 
     def changes(self, paths: Iterable[str]) -> list[Change]:
-        """Return those of `paths` whose content is another one than before."""
+        """Return those of `paths` whose content or form is another one than before."""
         found = {path: self._change(path) for path in paths}
-        unfinished = [path for path, change in found.items() if self._seems_unfinished(path, change)]
+        unfinished = {path for path, change in found.items() if self._seems_unfinished(path, change)}
         if unfinished:
             threading.Event().wait(HALF_WRITTEN_S)
-            self.snapshot.look(unfinished)
-            found |= {path: self._later(found[path], self._change(path)) for path in unfinished}
-        return [change for change in found.values() if change is not None and change.before != change.after]
+            # A file may have become a directory meanwhile: what lies in it is told only now.
+            again = self.snapshot.look(unfinished) | unfinished
+            found |= {path: _joined(found.get(path), self._change(path)) for path in sorted(again)}
+        return [change for change in found.values() if change is not None]
 
     def broken(self, path: str, shown: str) -> Broken | None:
         """Return what does not parse in a file, under the name that users know it by."""
@@ -64,50 +76,67 @@ class Contents:
         return Broken(shown, *error, self.hashes.get(path, "")) if error else None
 
     def _change(self, path: str) -> Change | None:
-        before = self.hashes.get(path)
+        before, form = self.hashes.get(path), self._forms.get(path)
         after, is_stale = self._read(path)
         entry = self.snapshot.files.get(path)
-        self._check_syntax(path, entry)
-        if before == after:
+        if before != after or path in self.errors:
+            self._check_syntax(path, entry)
+        if before == after and form == self._forms.get(path):
             return None
-        return Change(path, before, after, entry.newest_s if entry else 0.0, is_stale)
-
-    def _later(self, first: Change | None, second: Change | None) -> Change | None:
-        """Return both looks as one change."""
-        if first is None or second is None:
-            return first or second
-        is_stale = first.is_stale or second.is_stale
-        return Change(first.path, first.before, second.after, second.newest, is_stale)
+        # A file that was moved here keeps its times, and one that is gone has none.
+        newest = max(time.time(), entry.newest_s if entry else 0.0)
+        return Change(path, before, after, newest, is_stale)
 
     def _read(self, path: str) -> tuple[str | None, bool]:
         """Return the content hash, and whether its pair was another content's before."""
         entry = self.snapshot.files.get(path)
-        try:
-            content = (
-                None if entry is None else self.hash_file(Path(path)) + ("x" if entry.is_executable else "")
-            )
-        except OSError:
-            content = None
-        before = self.hashes.pop(path, None)
+        content = self._content(path, entry)
+        self.hashes.pop(path, None)
+        self._forms.pop(path, None)
         if entry is None or content is None:
             return None, False
         self.hashes[path] = content
-        pairs = self._seen.setdefault(path, set()) if path.endswith(".py") else set()
-        pair = (entry.size, entry.mtime_ns // SECOND_NS)
-        is_stale = pair in pairs and content != before
-        pairs.add(pair)
-        return content, is_stale
+        self._forms[path] = (entry.is_executable, entry.link)
+        if not path.endswith(".py"):
+            return content, False
+        return content, self._is_stale(path, entry, content)
+
+    def _is_stale(self, path: str, entry: Entry, content: str) -> bool:
+        """Note the content's pairs: it may have been written between the look and the reading of it."""
+        seen = self._seen.setdefault(path, {})
+        pairs = {(stamp.size, stamp.mtime_ns // SECOND_NS) for stamp in (entry, look_at(path)) if stamp}
+        for pair in pairs:
+            seen.setdefault(pair, set()).add(content)
+        return any(len(seen[pair]) > 1 for pair in pairs)
+
+    def _content(self, path: str, entry: Entry | None) -> str | None:
+        if entry is None:
+            return None
+        if not entry.is_file:
+            return f"leads to {entry.link}"
+        try:
+            return self.hash_file(Path(path))
+        except OSError:
+            return None
 
     def _check_syntax(self, path: str, entry: Entry | None) -> None:
-        error = find_error(Path(path)) if entry and path.endswith(".py") else None
+        error = find_error(Path(path)) if entry and entry.is_file and path.endswith(".py") else None
         if error:
             self.errors[path] = error
         else:
             self.errors.pop(path, None)
 
     def _seems_unfinished(self, path: str, change: Change | None) -> bool:
-        if change is None or change.after is None:
+        if change is None or not change.is_content:
             return False
         entry = self.snapshot.files.get(path)
-        was_emptied = entry is not None and entry.size == 0 and change.before is not None
-        return was_emptied or path in self.errors
+        return entry is None or entry.size == 0 or path in self.errors
+
+
+def _joined(first: Change | None, second: Change | None) -> Change | None:
+    """Return both looks as one change; None: it is as it was, or was only away for a moment."""
+    if first is None or second is None:
+        return first or second
+    if first.before == second.after:
+        return None
+    return Change(first.path, first.before, second.after, second.newest, second.is_stale)

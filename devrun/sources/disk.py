@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from contextlib import closing
 
 from devrun.config.project import ImageName, Project, TargetConfig, TargetName
 from devrun.core.events import FilesChanged, SourceChange
@@ -17,10 +17,12 @@ from devrun.core.values import BuildContext, Fingerprint
 from devrun.sources.closure import Closure
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import Change, Contents
-from devrun.sources.inputs import Inputs, find_inputs
-from devrun.sources.snapshot import Root, RootMissingError, Snapshot
-from devrun.sources.watch_rules import ignore_file, watch_rules
-from devrun.sources.watcher import Watcher, WatcherError
+from devrun.sources.fingerprints import Fingerprints
+from devrun.sources.inputs import Inputs
+from devrun.sources.roots import find_roots
+from devrun.sources.snapshot import RootMissingError, Snapshot
+from devrun.sources.watch_rules import ignore_file
+from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +30,20 @@ LARGE_BATCH = 1000
 """So many hints are likely to be not all of them."""
 
 RESCAN_S = 20.0
-"""How long a lost hint can stay unnoticed; a look costs a few milliseconds."""
+"""How long a change without any hint can stay unnoticed; a look costs a few milliseconds."""
 RESCAN_SHARE = 200
 """Looking takes at most this fraction of the time, however large the project is."""
 
 POLL_S = 1.0
-"""Between looks where nothing can be watched, or while the project is not there."""
+"""Between looks where nothing can be watched, or while the project is not there; and between a hint and a look
+at everything, since hints get lost mostly beside other hints."""
+POLL_SHARE = 20
+
+RETRIES_S = (2.0, 5.0, 30.0)
+"""Between attempts to watch after a limit of the system was met: each attempt takes what is left of it."""
 
 JOIN_S = 5.0
+SHOWN_PATHS = 3
 
 Post = Callable[[FilesChanged], None]
 Notice = Callable[[str, str], None]
@@ -51,20 +59,24 @@ class Disk:
         self._post = post
         self._notice = notice
         self._died = died
-        self._lock = threading.Lock()
-        """Guards what workers use beside the thread: `_inputs`, `_workdirs` and the hashes."""
-        self._inputs: dict[ImageName, Inputs] = {}
-        self._workdirs: dict[ImageName, str] = {}
-        self._content_hashes = ContentHashes()
+        self._said: dict[str, str] = {}
+        self._saying = threading.Lock()
+        self._fingerprints = Fingerprints(project)
         self._snapshot = Snapshot(())
-        self._contents = Contents(self._snapshot, self._hash)
+        self._contents = Contents(self._snapshot, ContentHashes())
         self._closures: dict[TargetName, Closure] = {}
+        self._workdirs: dict[ImageName, str | None] = {}
+        """Those that the closures were worked out with."""
+        self._configuration: dict[str, str | None] = {}
+        """What devrun.toml and the files it names for `env-file` contained when they were read."""
         self._batch = 0
-        self._rescan_pause_s = RESCAN_S
-        self._learned: set[ImageName] = set()
-        self._learning_done = threading.Event()
+        self._scan_s = 0.0
+        self._rescan_at = 0.0
+        self._failures = 0
+        self._learned: dict[ImageName, threading.Event] = {}
+        self._learning = threading.Lock()
         self._wake = threading.Event()
-        self._stopping = False
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     def start(self) -> None:
@@ -75,15 +87,20 @@ class Disk:
 
     def read(self) -> None:
         """Look at everything for the first time; raises RootMissingError."""
-        self._read_rules()
+        self._snapshot.roots = find_roots(self.project)
+        self._scan()
+        for path in self._snapshot.missing:
+            raise RootMissingError(path)
         for image in self.project.images:
             self.hash_inputs(image)
-        self._snapshot.scan()
+            self._workdirs[image] = self.inputs(image).workdir
         self._close_over(self.project.targets)
+        files = [self.project.file, *self.project.env_files]
+        self._configuration = {str(file): self._contents.learn(str(file)) for file in files if file}
 
     def close(self) -> None:
         """End the thread."""
-        self._stopping = True
+        self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
@@ -99,19 +116,15 @@ class Disk:
 
     def hash_inputs(self, image: ImageName) -> Fingerprint:
         """Return the fingerprint of an image's build inputs as they are now."""
-        config = self.project.images[image]
-        targets = [target for target in self.project.targets.values() if target.image == image]
-        with self._lock:
-            workdir = self._workdirs.get(image)
-            found = find_inputs(self.project, config, targets, workdir, self._content_hashes)
-            self._inputs[image] = found
-        self._notice(f"image {image}", "; ".join(problem.error for problem in found.problems))
+        found = self._fingerprints.find(image)
+        self._say(f"image {image}", "; ".join(problem.error for problem in found.problems))
+        if self._thread.is_alive() and found.workdir != self._workdirs.get(image):
+            self._ask_to_learn(image)
         return found.fingerprint
 
     def inputs(self, image: ImageName) -> Inputs:
         """Return what the last `hash_inputs` found."""
-        with self._lock:
-            return self._inputs[image]
+        return self._fingerprints.of(image)
 
     def build_context(self, image: ImageName) -> BuildContext:
         """Return what a build of the last fingerprint takes."""
@@ -122,36 +135,29 @@ class Disk:
 
         Returns when what follows from it is posted.
         """
-        with self._lock:
-            is_new = self._workdirs.get(image) != workdir
-            self._workdirs[image] = workdir
-            is_told = self._inputs[image].workdir is not None
-        if is_new and not is_told:
-            self._learned.add(image)
-            self._learning_done.clear()
-            self._wake.set()
-            self._learning_done.wait(JOIN_S)
+        is_new = self._fingerprints.learn_workdir(image, workdir)
+        is_other = workdir != self._workdirs.get(image)
+        if is_other and (is_new or self.inputs(image).workdir != self._workdirs.get(image)):
+            self._ask_to_learn(image).wait(JOIN_S)
 
     def explain(self, path: str) -> dict[TargetName, str | None]:
         """Return the rule by which a file concerns each target."""
         return {name: closure.concerns(path) for name, closure in self._closures.items()}
 
-    def _hash(self, path: Path) -> str:
-        with self._lock:
-            return self._content_hashes(path)
+    def _ask_to_learn(self, image: ImageName) -> threading.Event:
+        with self._learning:
+            done = self._learned.setdefault(image, threading.Event())
+        self._wake.set()
+        return done
+
+    def _say(self, subject: str, text: str) -> None:
+        """Say something of a subject once; from any thread."""
+        with self._saying:
+            if self._said.get(subject, "") != text:
+                self._said[subject] = text
+                self._notice(subject, text)
 
     # What follows runs in `start` first, and in the thread from then on.
-
-    def _read_rules(self) -> None:
-        mounts = {Path(os.path.realpath(t.mount.source)) for t in self.project.targets.values() if t.mount}
-        contexts = {image.context for image in self.project.images.values()}
-        wanted = sorted({self.project.root, *mounts, *contexts}, key=lambda path: len(path.parts))
-        outermost = [path for path in wanted if not any(other in path.parents for other in wanted)]
-        self._snapshot.roots = tuple(self._root(path) for path in outermost)
-
-    def _root(self, path: Path) -> Root:
-        rules = watch_rules(self.project, path)
-        return Root(str(path), rules.ignores, rules.prunes)
 
     def _close_over(self, names: Iterable[TargetName]) -> None:
         """Work out the closures of targets anew, from the snapshot."""
@@ -161,12 +167,12 @@ class Disk:
                 if closure.concerns(path):
                     closure.update(path, None, self._contents.learn(path), entry.newest_s)
         self._closures |= closures
-        for found in map(self.inputs, self.project.images):
-            for file in found.watched:
+        for image in self.project.images:
+            for file in self.inputs(image).watched:
                 self._contents.learn(str(file))
 
     def _closure(self, target: TargetConfig) -> Closure:
-        return Closure.of(self.project, target, self.inputs(target.image).workdir)
+        return Closure.of(self.project, target, self._workdirs[target.image])
 
     def _first_batch(self) -> FilesChanged:
         """Everything is new, and no byte code is to be trusted before it is known what was loaded."""
@@ -176,7 +182,7 @@ class Disk:
 
     def _run(self) -> None:
         try:
-            while not self._stopping:
+            while not self._stop.is_set():
                 self._watch()
         except Exception as error:
             log.exception("the watcher died")
@@ -187,75 +193,111 @@ class Disk:
         watched = dict(self._snapshot.directories)
         try:
             watcher = Watcher(watched)
+        except DirectoryGoneError:
+            self._look(None)
+            if self._snapshot.directories == watched:
+                self._pause()
+            return
         except WatcherError as error:
-            self._notice("watcher", f"{error}; looking every second instead")
-            self._pause()
+            self._say("watcher", f"{error}; looking every second instead")
+            self._do_without()
             return
         try:
-            # What happened between the last look and the first watch is seen by this one.
-            if not self._look(None):
-                self._pause()
-                return
-            while not self._stopping and self._snapshot.directories == watched:
-                hints = watcher.wait(self._rescan_pause_s, self._wake)
-                self._wake.clear()
-                if not self._stopping:
-                    self._look(hints)
-            self._notice("watcher", "")
+            with closing(watcher):
+                self._follow(watcher, watched)
         except WatcherError as error:
-            # A name that is no UTF-8 ends every watcher that meets it; looking goes on all the same.
+            # A name that is no UTF-8 ends every watcher that meets it.
             log.warning("the watcher ended: %s", error)
+            self._do_without()
+
+    def _follow(self, watcher: Watcher, watched: dict[str, int]) -> None:
+        # What happened between the last look and the first watch is seen by this one.
+        is_there = self._look(None)
+        self._say("watcher", "")
+        while is_there and not self._stop.is_set() and self._snapshot.directories == watched:
+            if watcher.is_partial:
+                self._rescan_at = min(self._rescan_at, time.monotonic() + self._poll_s)
+            hints = watcher.wait(self._rescan_at - time.monotonic(), self._wake)
+            if self._wake.is_set():
+                self._wake.clear()
+                hints = None
+            if self._stop.is_set():
+                return
+            is_there = self._look(hints)
+            self._failures = 0
+            if hints is not None and (len(hints) > LARGE_BATCH or not hints.isdisjoint(watched)):
+                # A directory that was made anew is not watched any more, even under the same inode.
+                return
+        if not is_there:
             self._pause()
-        finally:
-            watcher.close()
+
+    def _do_without(self) -> None:
+        """Look every second for a while, and longer each time that the watcher fails."""
+        until = time.monotonic() + RETRIES_S[min(self._failures, len(RETRIES_S) - 1)]
+        self._failures += 1
+        while not self._stop.is_set() and time.monotonic() < until:
+            self._pause()
 
     def _pause(self) -> None:
-        self._wake.wait(POLL_S)
+        self._wake.wait(self._poll_s)
         self._wake.clear()
-        if not self._stopping:
+        if not self._stop.is_set():
             self._look(None)
+
+    @property
+    def _poll_s(self) -> float:
+        return max(POLL_S, POLL_SHARE * self._scan_s)
 
     def _look(self, hints: frozenset[str] | None) -> bool:
         """Look at what is hinted at, or at everything; False if the project is not there."""
-        began = time.monotonic()
-        try:
-            if hints is None or len(hints) > LARGE_BATCH:
-                paths = self._snapshot.scan()
-                self._rescan_pause_s = max(RESCAN_S, RESCAN_SHARE * (time.monotonic() - began))
-            else:
-                paths = self._snapshot.look(hints)
-        except RootMissingError as error:
-            self._notice("root", f"{error} is not there; its containers are kept until it is back")
-            return False
-        self._notice("root", "")
+        if hints is None or len(hints) > LARGE_BATCH:
+            paths = self._scan()
+        else:
+            paths = self._snapshot.look(hints)
+            self._rescan_at = min(self._rescan_at, time.monotonic() + self._poll_s)
+        missing = ", ".join(self._snapshot.missing)
+        self._say("root", f"{missing} is not there; containers are kept until it is back" if missing else "")
         self._deliver(paths)
-        return True
+        return not missing
+
+    def _scan(self) -> set[str]:
+        began = time.monotonic()
+        paths = self._snapshot.scan()
+        now = time.monotonic()
+        self._scan_s = now - began
+        self._rescan_at = now + max(RESCAN_S, RESCAN_SHARE * self._scan_s)
+        unreadable = sorted(map(self._shown, self._snapshot.unreadable))
+        more = ", ..." if len(unreadable) > SHOWN_PATHS else ""
+        names = ", ".join(unreadable[:SHOWN_PATHS]) + more
+        self._say("unreadable", f"{names} cannot be read: changes there are not seen" if unreadable else "")
+        return paths
 
     def _deliver(self, paths: set[str]) -> None:
         """Post what changed in content among `paths`, and what follows from a learned WORKDIR."""
         if str(ignore_file(self.project)) in paths:
-            self._read_rules()
-            paths |= self._snapshot.scan()
-        self._tell_of_configuration(paths)
+            self._snapshot.roots = find_roots(self.project)
+            paths |= self._scan()
+        self._fingerprints.overhear(paths)
         changes = self._contents.changes(sorted(path for path in paths if self._matters(path)))
+        self._tell_of_configuration()
         doubts: dict[ImageName, tuple[str, ...]] = {}
         for change in changes:
-            for image in self._concerned_images(change.path):
+            for image in self._fingerprints.concerned(change.path):
                 doubts[image] = (*doubts.get(image, ()), self._shown(change.path))
-        sources = self._change_sources(changes)
-        self._apply_learned(doubts, sources)
+        sources = self._change_sources([change for change in changes if change.is_content])
+        learned = self._take_learned()
+        self._apply_learned(learned, doubts, sources)
         if sources or doubts:
             self._batch += 1
             self._post(FilesChanged(time.time(), self._batch, sources, doubts))
+        for done in learned.values():
+            done.set()
 
     def _matters(self, path: str) -> bool:
-        if path in self._contents.hashes:
+        if path in self._contents.hashes or path in self._configuration:
             return True
         is_source = any(closure.concerns(path) for closure in self._closures.values())
-        return is_source or bool(self._concerned_images(path))
-
-    def _concerned_images(self, path: str) -> list[ImageName]:
-        return [image for image in self.project.images if self.inputs(image).concerns(Path(path))]
+        return is_source or bool(self._fingerprints.concerned(path))
 
     def _change_sources(self, changes: Sequence[Change]) -> dict[TargetName, SourceChange]:
         sources: dict[TargetName, SourceChange] = {}
@@ -283,23 +325,34 @@ class Disk:
             stale=tuple(self._shown(path) for path in stale if closure.concerns(path)),
         )
 
+    def _take_learned(self) -> dict[ImageName, threading.Event]:
+        with self._learning:
+            learned, self._learned = self._learned, {}
+            return learned
+
     def _apply_learned(
-        self, doubts: dict[ImageName, tuple[str, ...]], sources: dict[TargetName, SourceChange]
+        self,
+        learned: Iterable[ImageName],
+        doubts: dict[ImageName, tuple[str, ...]],
+        sources: dict[TargetName, SourceChange],
     ) -> None:
-        learned, self._learned = self._learned, set()
         for image in learned:
-            self.hash_inputs(image)
+            found = self._fingerprints.find(image)
+            if found.workdir == self._workdirs.get(image):
+                continue
             doubts.setdefault(image, ())
             names = [name for name, target in self.project.targets.items() if target.image == image]
+            self._workdirs[image] = found.workdir
             self._close_over(names)
             sources |= {name: self._source_change(name, (), ()) for name in names}
-        if learned:
-            self._learning_done.set()
 
-    def _tell_of_configuration(self, paths: set[str]) -> None:
-        for file in {str(self.project.file), *map(str, self.project.env_files)} & paths:
-            self._notice("configuration", f"{self._shown(file)} changed; restart devrun to apply it")
+    def _tell_of_configuration(self) -> None:
+        """Say which files are other ones than those that were read; what was undone is no change."""
+        files = self._configuration.items()
+        changed = [self._shown(path) for path, read in files if self._contents.hashes.get(path) != read]
+        text = f"{', '.join(changed)} changed; restart devrun to apply it" if changed else ""
+        self._say("configuration", text)
 
     def _shown(self, path: str) -> str:
         """Return a path as people know it: relative to the project where it lies inside."""
-        return path.removeprefix(f"{self.project.root}/")
+        return path.removeprefix(f"{self.project.root}{os.sep}")

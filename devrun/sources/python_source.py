@@ -1,12 +1,11 @@
 """What our own Python says of a source file."""
 
-import ast
 import warnings
 from pathlib import Path
 
 
 def find_error(path: Path) -> tuple[int, str] | None:
-    """Return line and message of what does not parse; None: it does, or cannot be read.
+    """Return line and message of what does not compile; None: it does, or cannot be read.
 
     The container's Python may be another one, and has the last word.
     """
@@ -17,7 +16,7 @@ def find_error(path: Path) -> tuple[int, str] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(source, filename=path.name)
+            compile(source, path.name, "exec", dont_inherit=True)
     except SyntaxError as error:
         return error.lineno or 1, error.msg
     except (ValueError, RecursionError, MemoryError) as error:

@@ -2,38 +2,73 @@
 
 devrun's own list and `ignore` of devrun.toml are meant for the watch. The ignore file of the build context is
 written for the build: a pattern in it that stands for everything says nothing about the mount, and what a
-target runs or watches is never left out by it.
+target runs or watches, or what devrun.toml names for a build, is never left out by it.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from devrun.config.project import Command, Project, Script
-from devrun.sources.globs import literal_head
+from devrun.config.project import Command, ImageCommand, Module, Program, Project, Script
+from devrun.sources.closure import file_matcher
+from devrun.sources.globs import PatternError, clean, path_matcher
 from devrun.sources.ignore import IgnoreRules, Rule
 from devrun.sources.unwatched import BUILT_IN
 
 EVERYTHING = frozenset({"*", "**", "**/*", "*/**", "**/**", ".", "*/*"})
+IGNORE_FILE = ".dockerignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the ignore file of a build may not leave out; relative to the project."""
+
+    names: frozenset[str] = frozenset()
+    globs: tuple[str, ...] = ()
+    _matchers: tuple[Callable[[str], bool], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, names: Iterable[str], globs: Iterable[str]) -> "Wanted":
+        """Return what lies at or below some names, or matches some globs."""
+        patterns = tuple(clean(glob).lstrip("/") for glob in globs)
+        return cls(frozenset(names) - {"", "."}, patterns, tuple(file_matcher(glob) for glob in patterns))
+
+    def holds(self, path: str, *, is_directory: bool) -> bool:
+        """Return whether a path is wanted; of a directory, whether something below it may be."""
+        if any(path == name or path.startswith(f"{name}/") for name in self.names):
+            return True
+        if any(matches(path) for matches in self._matchers):
+            return True
+        return is_directory and (
+            any(name.startswith(f"{path}/") for name in self.names)
+            or any(_may_match_below(glob, path) for glob in self.globs)
+        )
 
 
 class WatchRules:
     """The rules for one root; paths relative to it go in."""
 
-    def __init__(self, always: IgnoreRules, build: IgnoreRules, named: Iterable[str]) -> None:
-        self._always = always
+    def __init__(
+        self, own: IgnoreRules, build: IgnoreRules, wanted: Wanted, project: str | None = ""
+    ) -> None:
+        self._own = own
         self._build = build
-        self._named = frozenset(named)
+        self._wanted = wanted
+        self._project = project
+        """The project's path, relative to the root; None: it lies elsewhere."""
 
     def rule(self, path: str, *, is_directory: bool = False) -> Rule | None:
         """Return the rule that leaves a path out; a directory only where nothing below it is wanted."""
-        for rules in (self._always, self._build):
-            rule = rules.match(path)
-            if rule is None or rule.negated or (is_directory and rules.may_reinclude_below(path)):
-                continue
-            if rules is self._always or not self._is_named(path, is_directory=is_directory):
-                return rule
-        return None
+        inside = self._inside(path)
+        if inside is None:
+            return _deciding(BUILT_IN, path, is_directory=is_directory)
+        if inside == "":
+            return None
+        rule = _deciding(self._own, inside, is_directory=is_directory)
+        if rule is not None or self._wanted.holds(inside, is_directory=is_directory):
+            return rule
+        return _deciding(self._build, inside, is_directory=is_directory)
 
     def ignores(self, path: str) -> bool:
         """Return whether a file is left out."""
@@ -43,44 +78,93 @@ class WatchRules:
         """Return whether a directory is left out with all that lies below it."""
         return self.rule(path, is_directory=True) is not None
 
-    def _is_named(self, path: str, *, is_directory: bool) -> bool:
-        return any(
-            path == name or path.startswith(f"{name}/") or (is_directory and name.startswith(f"{path}/"))
-            for name in self._named
-        )
+    def _inside(self, path: str) -> str | None:
+        """Return a path relative to the project, empty for the way to it; None: it is not inside."""
+        project = self._project
+        if not project:
+            return None if project is None else path
+        if path == project or project.startswith(f"{path}/"):
+            return ""
+        return path[len(project) + 1 :] if path.startswith(f"{project}/") else None
 
 
 def watch_rules(project: Project, root: Path) -> WatchRules:
     """Return the rules for a root of the watch, read from the disk as it is now."""
-    if root != project.root:
-        return WatchRules(BUILT_IN, IgnoreRules(), ())
     own = IgnoreRules.parse("\n".join(project.ignore), "`ignore` of devrun.toml")
-    return WatchRules(IgnoreRules.joined([BUILT_IN, own]), _build_rules(project), _named(project))
+    if not project.root.is_relative_to(root):
+        return WatchRules(BUILT_IN, IgnoreRules(), Wanted(), None)
+    return WatchRules(
+        IgnoreRules.joined([BUILT_IN, own]),
+        _build_rules(project),
+        _wanted(project),
+        project.root.relative_to(root).as_posix().removeprefix("."),
+    )
 
 
 def ignore_file(project: Project) -> Path | None:
     """Return the ignore file that counts for the watch, present or not: that of the project as a context."""
     contexts = {image.context for image in project.images.values()}
-    return project.root / ".dockerignore" if project.root in contexts else None
+    return project.root / IGNORE_FILE if project.root in contexts else None
 
 
 def _build_rules(project: Project) -> IgnoreRules:
     place = ignore_file(project)
+    if place is None or any(_own_ignore_file(image.dockerfile).exists() for image in project.images.values()):
+        # An image that has rules of its own may take what the others leave out.
+        return IgnoreRules()
     try:
-        text = place.read_text("utf-8", "surrogateescape") if place else ""
+        text = place.read_text("utf-8", "surrogateescape")
     except OSError:
         return IgnoreRules()
-    rules = IgnoreRules.parse(text, ".dockerignore").rules
+    rules = IgnoreRules.parse(text, IGNORE_FILE).rules
     return IgnoreRules(tuple(rule for rule in rules if rule.pattern not in EVERYTHING))
 
 
-def _named(project: Project) -> frozenset[str]:
-    """Return the paths that targets name: scripts, words of commands, the fixed part of `watch` globs."""
-    names: set[str] = set()
+def _own_ignore_file(dockerfile: Path) -> Path:
+    return dockerfile.with_name(dockerfile.name + IGNORE_FILE)
+
+
+def _wanted(project: Project) -> Wanted:
+    names = {IGNORE_FILE}
+    globs: list[str] = []
+    files = [project.file, *project.env_files]
     for target in project.targets.values():
-        if isinstance(target.program, Script):
-            names.add(target.program.path)
-        if isinstance(target.program, Command):
-            names |= {word for word in target.program.argv if os.path.lexists(project.root / word)}
-        names |= {literal_head(glob) for glob in target.watch}
-    return frozenset(name.strip("/").removeprefix("./") for name in names) - {"", "."}
+        names |= _program(project, target.program)
+        globs += target.watch
+        files.append(target.mount.source if target.mount else None)
+    for image in project.images.values():
+        files += [image.dockerfile, _own_ignore_file(image.dockerfile), image.context]
+        globs += image.inputs
+    return Wanted.of(names | {os.path.relpath(file, project.root) for file in files if file}, globs)
+
+
+def _program(project: Project, program: Program) -> set[str]:
+    """Return the paths that a target's program names."""
+    match program:
+        case Script(path=path):
+            return {clean(path)}
+        case Module(name=name):
+            return {f"{name.replace('.', '/')}.py", name.replace(".", "/")}
+        case Command(argv=argv):
+            return {clean(word) for word in argv if word and os.path.lexists(project.root / word)}
+        case ImageCommand():
+            return set()
+
+
+def _deciding(rules: IgnoreRules, path: str, *, is_directory: bool) -> Rule | None:
+    rule = rules.match(path)
+    if rule is None or rule.negated or (is_directory and rules.may_reinclude_below(path)):
+        return None
+    return rule
+
+
+def _may_match_below(glob: str, directory: str) -> bool:
+    for pattern, part in zip(glob.split("/"), directory.split("/"), strict=False):
+        if "**" in pattern:
+            return True
+        try:
+            if not path_matcher(pattern)(part):
+                return False
+        except PatternError:
+            return False
+    return True

@@ -140,9 +140,10 @@ def test_two_saves_of_equal_size_within_one_second_never_serve_old_code(scripts:
 
 def test_scripts_that_end_with_0_are_not_run_again_until_they_change(scripts: Sandbox) -> None:
     """They are shown as exited, and the web target runs on."""
-    report = scripts.status()
-    for name in ("hello-cmd", "new-hello"):
-        assert (report.targets[name].hold, report.targets[name].doing) == ("exited", "exited 0")
+    report = scripts.until(
+        lambda report: all(report.targets[name].doing == "exited 0" for name in ("hello-cmd", "new-hello")),
+        "both scripts end",
+    )
     assert report.targets["hello"].state == "running"
     first, untouched = scripts.start_of("hello"), scripts.start_of("new-hello")
 

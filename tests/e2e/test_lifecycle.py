@@ -143,7 +143,8 @@ def test_a_port_that_is_taken_is_named_and_tried_again_with_the_next_edit(
         problem = report.targets["hello"].problem
         assert problem is not None
         assert str(project.port) in problem.error
-        assert not any(name.endswith("-hello") for name in project.containers())
+        assert report.targets["hello"].state == "missing"
+        assert len(project.containers()) == 2
     project.edit("hello.py", "Hello, world!", "Hello, port!")
 
     assert project.serves("Hello, port!", 60), project.output()

@@ -1,0 +1,444 @@
+"""The daemon as a whole, on real files and a fake engine: what happens when everything happens at once."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from devrun.config.load import load
+from devrun.config.project import ImageName, Project, TargetName
+from devrun.control.client import Client
+from devrun.control.place import Place, Roots
+from devrun.core.actions import Action, BuildImage
+from devrun.core.decide import Hold
+from devrun.core.events import Cancelled, Failed, Outcome
+from devrun.core.report import Report
+from devrun.core.values import ContainerId, Phase
+from devrun.daemon.loop import Daemon
+from devrun.engine.protocol import BuildProgress, Engine, OutputLine
+from devrun.errors import AlreadyRunningError, DevrunError, EngineError, ExitCode
+from tests.fake_engine import FakeEngine
+
+LIMIT_S = 20.0
+WEB = TargetName("web")
+TOOL = TargetName("tool")
+SERVE = "import signal\nsignal.pause()\n"
+
+FILES = {
+    "Dockerfile": "FROM python\nWORKDIR /app\nCOPY requirement.txt .\nRUN pip install -r requirement.txt\n",
+    "requirement.txt": "flask\n",
+    "web.py": SERVE,
+    "tool.py": SERVE,
+    "devrun.toml": '[targets]\nweb = "web.py"\ntool = "tool.py"\n',
+}
+
+
+@dataclass
+class Heard:
+    """A listener that remembers."""
+
+    actions: list[str] = field(default_factory=list)
+    outcomes: list[tuple[Action, Outcome]] = field(default_factory=list)
+    holds: list[tuple[str, str]] = field(default_factory=list)
+    engine: list[bool] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+
+    def action_started(self, action: Action) -> None:
+        self.actions.append(f"{type(action).__name__} ({action.cause})")
+
+    def action_finished(self, action: Action, outcome: Outcome, seconds: float) -> None:
+        assert seconds >= 0
+        self.outcomes.append((action, outcome))
+
+    def held(self, subject: str, hold: Hold) -> None:
+        self.holds.append((subject, hold.text))
+
+    def engine_changed(self, *, up: bool, text: str, hint: str) -> None:
+        assert text
+        self.engine.append(up)
+
+    def build_progressed(self, image: ImageName, progress: BuildProgress) -> None:
+        self.steps.append(progress.instruction)
+
+    def output(self, line: OutputLine) -> None:
+        self.lines.append(line.text)
+
+    def hinted(self, subject: str, hint: str) -> None:
+        self.hints.append(hint)
+
+    def noticed(self, text: str) -> None:
+        self.notices.append(text)
+
+
+class Yard:
+    """A project, its fake engine, and daemons one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "project"
+        self.root.mkdir()
+        for name, text in FILES.items():
+            (self.root / name).write_text(text)
+        self.project: Project = load(self.root / "devrun.toml", {})
+        self.engine = FakeEngine(self.project)
+        roots = Roots(home=folder / "home", runtime=folder / "none", temporary=folder)
+        roots.home.mkdir(mode=0o700)
+        self.place = Place.of(self.project.key, roots)
+        self.heard = Heard()
+
+    def connect(self, _project: Project) -> Engine:
+        self.engine.ping()
+        return self.engine
+
+    def daemon(self, *, only: frozenset[TargetName] = frozenset()) -> Daemon:
+        return Daemon(self.project, self.connect, self.heard, place=self.place, only=only)
+
+    @contextmanager
+    def running(self, **options: frozenset[TargetName]) -> Iterator[Daemon]:
+        """Run a daemon in a thread, and end it."""
+        daemon = self.daemon(**options)
+        ended: list[ExitCode | DevrunError] = []
+
+        def run() -> None:
+            try:
+                ended.append(daemon.run())
+            except DevrunError as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield daemon
+        finally:
+            daemon.shutdown(remove=False)
+            thread.join(LIMIT_S)
+            self.ended = ended[0] if ended else None
+            assert not thread.is_alive(), "the daemon does not end"
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / name).write_text(text)
+
+    def loaded(self, target: TargetName = WEB) -> str:
+        return self.engine.loaded(target)
+
+
+def until(daemon: Daemon, holds: Callable[[Report], bool], what: str) -> Report:
+    """Wait until the report says so."""
+    limit = time.monotonic() + LIMIT_S
+    while not holds(report := daemon.report()):
+        assert time.monotonic() < limit, (what, report)
+        threading.Event().wait(0.005)
+    return report
+
+
+def settled(daemon: Daemon) -> Report:
+    """Wait until all is at rest."""
+    return until(daemon, lambda report: report.settled, "settled")
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    return Yard(tmp_path)
+
+
+def test_a_first_start_builds_once_and_starts_every_target(yard: Yard) -> None:
+    """Then all is at rest."""
+    with yard.running() as daemon:
+        report = settled(daemon)
+
+    assert report.images["default"].builds == 1
+    assert {target.state for target in report.targets.values()} == {"running"}
+    assert yard.heard.actions.count("BuildImage (devrun started)") == 1
+    assert yard.heard.steps == ["FROM base"]
+    assert yard.heard.engine == [True]
+
+
+def test_an_edit_is_loaded_by_its_target_only(yard: Yard) -> None:
+    """One restart of one target."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.write("web.py", f"{SERVE}# new\n")
+        until(daemon, lambda report: report.settled and report.targets["web"].restarts == 1, "the restart")
+
+        assert yard.loaded() == f"{SERVE}# new\n"
+        assert daemon.report().targets["tool"].restarts == 0
+    assert "RestartContainer (web.py changed)" in yard.heard.actions
+
+
+def test_an_edit_during_a_restart_is_loaded_by_the_next_one(yard: Yard) -> None:
+    """The newest state of the disk wins, whatever runs when it is saved."""
+    with yard.running() as daemon:
+        settled(daemon)
+        with yard.engine.hold("restart") as hold:
+            yard.write("web.py", f"{SERVE}# one\n")
+            assert hold.reached.wait(LIMIT_S)
+            yard.write("web.py", f"{SERVE}# two\n")
+            until(daemon, lambda report: "restarting" in report.targets["web"].doing, "the restart")
+        until(daemon, lambda report: report.settled and yard.loaded() == f"{SERVE}# two\n", "the newest")
+
+
+def test_a_build_whose_inputs_change_is_given_up(yard: Yard) -> None:
+    """The newest requirements are built, the older ones are not waited for."""
+    with yard.running() as daemon:
+        settled(daemon)
+        with yard.engine.hold("build_image") as hold:
+            yard.write("requirement.txt", "flask\nsix\n")
+            assert hold.reached.wait(LIMIT_S)
+            yard.write("requirement.txt", "flask\nattrs\n")
+            until(daemon, lambda _: any(isinstance(o, Cancelled) for _, o in yard.heard.outcomes), "the end")
+        until(daemon, lambda report: report.settled and report.images["default"].builds == 2, "the build")
+
+    builds = [outcome for action, outcome in yard.heard.outcomes if isinstance(action, BuildImage)]
+    assert [type(outcome).__name__ for outcome in builds][-1] == "ImageBuilt"
+
+
+def test_restarts_go_on_during_a_build(yard: Yard) -> None:
+    """A long build keeps nobody waiting."""
+    with yard.running() as daemon:
+        settled(daemon)
+        with yard.engine.hold("build_image") as hold:
+            yard.write("requirement.txt", "flask\nsix\n")
+            assert hold.reached.wait(LIMIT_S)
+            yard.write("web.py", f"{SERVE}# meanwhile\n")
+            until(daemon, lambda report: report.targets["web"].restarts == 1, "the restart")
+            assert yard.loaded() == f"{SERVE}# meanwhile\n"
+        until(daemon, lambda report: report.settled and report.targets["web"].restarts == 2, "the swap")
+
+
+def test_an_engine_that_is_not_there_at_first_is_waited_for(yard: Yard) -> None:
+    """It is said once, status answers, and work starts when it comes."""
+    yard.engine.go_down()
+    with yard.running() as daemon:
+        report = until(daemon, lambda _: yard.heard.engine == [False], "it is said")
+        assert not report.settled
+        assert report.targets["web"].hold == "engine down"
+        yard.engine.go_up()
+        settled(daemon)
+
+    assert yard.heard.engine == [False, True]
+
+
+def test_an_engine_that_goes_and_comes_back_gets_what_was_edited_meanwhile(yard: Yard) -> None:
+    """What it took with it is started again, once, with the newest source."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.go_down(containers_end=True)
+        until(daemon, lambda report: not report.engine_up, "it is gone")
+        yard.write("web.py", f"{SERVE}# meanwhile\n")
+        yard.engine.go_up()
+        until(daemon, lambda report: report.engine_up and report.settled, "it is back")
+
+        assert yard.loaded() == f"{SERVE}# meanwhile\n"
+        assert yard.loaded(TOOL) == SERVE
+        assert [source for name, source in yard.engine.starts if name == WEB] == [
+            SERVE,
+            f"{SERVE}# meanwhile\n",
+        ]
+
+
+def test_an_engine_that_goes_during_a_restart_is_no_failure(yard: Yard) -> None:
+    """Nobody knows what it did, so it is asked when it is back."""
+    with yard.running() as daemon:
+        settled(daemon)
+        with yard.engine.hold("restart") as hold:
+            yard.write("web.py", f"{SERVE}# lost\n")
+            assert hold.reached.wait(LIMIT_S)
+            yard.engine.go_down()
+            until(daemon, lambda report: not report.engine_up, "it is gone")
+        yard.engine.go_up()
+        until(daemon, lambda report: report.settled and yard.loaded() == f"{SERVE}# lost\n", "it is back")
+
+        assert daemon.report().targets["web"].problem is None
+
+
+def test_a_refusal_is_shown_and_holds_until_the_next_edit(yard: Yard) -> None:
+    """The engine's reason and its remedy are in the report."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.fail("restart", EngineError("no space left on device", hint="free some"))
+        yard.write("web.py", f"{SERVE}# one\n")
+        report = until(daemon, lambda report: report.targets["web"].hold == "failed", "the refusal")
+        problem = report.targets["web"].problem
+        assert problem is not None
+        assert (problem.error, problem.hint) == ("no space left on device", "free some")
+        yard.write("web.py", f"{SERVE}# two\n")
+        until(daemon, lambda report: report.settled and yard.loaded() == f"{SERVE}# two\n", "the next edit")
+
+    assert any(isinstance(outcome, Failed) for _, outcome in yard.heard.outcomes)
+
+
+def test_a_fault_of_our_own_is_a_failure_and_not_the_end(yard: Yard) -> None:
+    """A worker that raises what nobody expected is heard of."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.fail("restart", RuntimeError("a bug"))  # type: ignore[arg-type]
+        yard.write("web.py", f"{SERVE}# one\n")
+        report = until(daemon, lambda report: report.targets["web"].hold == "failed", "the fault")
+
+        assert "a bug" in report.targets["web"].doing
+
+
+def test_the_end_of_a_program_is_explained_by_its_last_lines(yard: Yard) -> None:
+    """The tail of the output is part of the report."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.emit(WEB, "Traceback (most recent call last):")
+        yard.engine.emit(WEB, '  File "/app/web.py", line 3, in <module>')
+        yard.engine.emit(WEB, "ValueError: no")
+        yard.engine.crash(WEB)
+        report = until(daemon, lambda report: bool(report.targets["web"].problem), "the crash")
+        until(daemon, lambda report: "ValueError" in str(report.targets["web"].problem), "its words")
+
+    assert report.targets["web"].hold == "crashed"
+    assert "ValueError: no" in yard.heard.lines
+
+
+def test_a_frameworks_own_reloader_is_hinted_at(yard: Yard) -> None:
+    """Two reloaders fight for one program."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.emit(WEB, " * Restarting with stat")
+        until(daemon, lambda report: bool(report.targets["web"].hints), "the hint")
+
+    assert any("reloader" in hint for hint in yard.heard.hints)
+
+
+def test_shutdown_stops_what_runs_and_keeps_it(yard: Yard) -> None:
+    """The next daemon starts it again, without a build."""
+    with yard.running() as daemon:
+        settled(daemon)
+    assert yard.ended == ExitCode.OK
+    assert {"stop web", "stop tool"} <= set(yard.engine.calls)
+
+    yard.engine._closed = False
+    builds = yard.engine.calls.count("build_image default")
+    with yard.running() as daemon:
+        report = settled(daemon)
+        assert {target.state for target in report.targets.values()} == {"running"}
+    assert yard.engine.calls.count("build_image default") == builds
+    assert "RestartContainer (devrun started)" in yard.heard.actions
+
+
+def test_shutdown_with_removal_leaves_nothing(yard: Yard) -> None:
+    """Containers and network go."""
+    with yard.running() as daemon:
+        settled(daemon)
+        Client.connect(yard.place).shutdown(remove=True)
+        assert Client.connect(yard.place).wait_until_gone(LIMIT_S)
+
+    assert "remove_network" in yard.engine.calls
+    assert yard.engine._boxes == {}
+
+
+def test_a_container_that_does_not_stop_keeps_nobody_for_ever(yard: Yard) -> None:
+    """After the grace the daemon leaves, and says so."""
+    with yard.running() as daemon:
+        settled(daemon)
+        hold = yard.engine.hold("stop")
+        hold.__enter__()
+    hold.__exit__(None, None, None)
+
+    assert any("did not stop in time" in notice for notice in yard.heard.notices)
+
+
+def test_one_daemon_for_each_project(yard: Yard) -> None:
+    """The second one is told who runs, and touches nothing."""
+    with yard.running() as daemon:
+        settled(daemon)
+        calls = len(yard.engine.calls)
+        with pytest.raises(AlreadyRunningError, match="already running"):
+            yard.daemon().run()
+
+        assert len(yard.engine.calls) == calls
+
+
+def test_status_is_answered_over_the_socket_while_a_build_hangs(yard: Yard) -> None:
+    """Readers get the newest finished report and wait for nothing."""
+    with yard.engine.hold("build_image") as hold, yard.running() as daemon:
+        assert hold.reached.wait(LIMIT_S)
+        report = Client.connect(yard.place).status()
+
+        assert report.images["default"].doing == "building: devrun started"
+        assert report.targets["web"].hold == "waiting for image"
+        assert daemon.report().pid == report.pid
+
+
+def test_containers_of_a_target_that_the_file_does_not_name_are_removed(yard: Yard) -> None:
+    """They are found by their labels when the engine is connected."""
+    with yard.running() as daemon:
+        settled(daemon)
+    yard.engine._closed = False
+    box = next(iter(yard.engine._boxes.values()))
+    box.target = load_with(yard, 'old = "web.py"\n').targets[TargetName("old")]
+
+    with yard.running() as daemon:
+        settled(daemon)
+        until(daemon, lambda _: TargetName("old") not in yard.engine.known_targets(), "it is gone")
+
+
+def load_with(yard: Yard, targets: str) -> Project:
+    file = yard.root / "other.toml"
+    file.write_text(f"[targets]\n{targets}")
+    return load(file, {})
+
+
+def test_what_an_earlier_daemon_started_is_adopted_by_the_cache(yard: Yard) -> None:
+    """A touched file would look newer than the start; the cache knows better."""
+    with yard.running() as daemon:
+        settled(daemon)
+        row = dict(daemon._state.targets)[WEB].loaded
+    assert row is not None
+    yard.engine._closed = False
+    box = yard.engine._box(ContainerId(row.container))
+    box.seen = replace(box.seen, phase=Phase.RUNNING)
+    (yard.root / "web.py").touch()
+    starts = len([name for name, _ in yard.engine.starts if name == WEB])
+    with yard.running() as daemon:
+        settled(daemon)
+
+    assert len([name for name, _ in yard.engine.starts if name == WEB]) == starts
+
+
+def test_a_part_that_dies_ends_the_daemon_with_its_name(yard: Yard) -> None:
+    """Half alive is worse than dead."""
+    with yard.running() as daemon:
+        settled(daemon)
+        daemon._part_died("watcher", RuntimeError("a bug"))
+        until(daemon, lambda _: is_gone(yard), "the end")
+
+    assert isinstance(yard.ended, DevrunError)
+    assert "the watcher died" in yard.ended.message
+
+
+def is_gone(yard: Yard) -> bool:
+    """Tell whether no daemon serves the project."""
+    try:
+        Client.connect(yard.place)
+    except DevrunError:
+        return True
+    return False
+
+
+def test_only_the_chosen_targets_are_started(yard: Yard) -> None:
+    """The others are left as they are."""
+    with yard.running(only=frozenset({TOOL})) as daemon:
+        report = settled(daemon)
+
+    assert report.targets["tool"].state == "running"
+    assert report.targets["web"].hold == "stopped"
+
+
+def test_a_changed_configuration_is_said(yard: Yard) -> None:
+    """Until reloading comes, the user is told what to do."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.write("devrun.toml", FILES["devrun.toml"] + "# more\n")
+        report = until(daemon, lambda report: bool(report.notices), "the notice")
+
+    assert report.notices == ("devrun.toml changed; restart devrun to apply it",)
