@@ -1,6 +1,7 @@
 """The command line: options for all commands, and the commands, each imported when it is called."""
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -12,7 +13,7 @@ import click
 
 from devrun import __version__
 from devrun.cli.text import safe
-from devrun.config.find import find_file, root_key
+from devrun.config.find import find_file, real_file, root_key
 from devrun.errors import ConfigError, DevrunError, ExitCode
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Options:
         file = self.directory / self.config
         if not file.exists():
             raise ConfigError(f"{self.config}: does not exist")
-        return file.resolve()
+        return real_file(file)
 
     @property
     def root(self) -> Path:
@@ -115,20 +116,38 @@ def group(context: click.Context, directory: str, config: str | None, verbose: i
 
 def cli() -> int:
     """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may hold what a terminal cannot show
     try:
         code = group.main(standalone_mode=False, prog_name="devrun")
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except DevrunError as error:
         return _told(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        return _told(_usage_error(error))
     except click.Abort:
         return ExitCode.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # click, and rich, turn the one into the other
+        _forget_stdout()
         return ExitCode.OK
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _usage_error(error: click.ClickException) -> ConfigError:
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "devrun"
+    return ConfigError(message[:1].lower() + message[1:], hint=f"see `{command} --help`")
+
+
+def _forget_stdout() -> None:
+    """Let nothing more be written: whoever read our output has seen enough, and Python flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _told(error: DevrunError) -> int:

@@ -1,7 +1,7 @@
 """The things that devrun can do: decided by `decide`, done by one worker, answered by one outcome.
 
 An action carries the values it was decided with, and its outcome writes back those, never what is desired by
-then: so an edit that comes during an action is never lost. `values` is what a failure is remembered by.
+then: so an edit that comes during an action is never lost.
 """
 
 from dataclasses import dataclass
@@ -18,10 +18,6 @@ class HashInputs:
     revision: int
     cause: str
 
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.revision,)
-
 
 @dataclass(frozen=True, slots=True)
 class InspectImage:
@@ -30,10 +26,6 @@ class InspectImage:
     image: ImageName
     revision: int
     cause: str
-
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.revision,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +37,6 @@ class BuildImage:
     build: int
     cause: str
 
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.fingerprint, self.build)
-
 
 @dataclass(frozen=True, slots=True)
 class CancelBuild:
@@ -59,10 +47,6 @@ class CancelBuild:
     build: int
     cause: str
 
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.fingerprint, self.build)
-
 
 @dataclass(frozen=True, slots=True)
 class RemoveImage:
@@ -71,10 +55,6 @@ class RemoveImage:
     image: ImageName
     fingerprint: Fingerprint
     cause: str
-
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.fingerprint,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +65,6 @@ class InspectTarget:
     revision: int
     cause: str
 
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.revision,)
-
 
 @dataclass(frozen=True, slots=True)
 class CheckSyntax:
@@ -98,10 +74,6 @@ class CheckSyntax:
     container: ContainerId
     files: tuple[Broken, ...]
     cause: str
-
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.container, self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +90,6 @@ class RecreateContainer:
     broken: frozenset[Broken] = frozenset()
     old: ContainerId | None = None
 
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.image, self.spec, self.digest, self.run)
-
 
 @dataclass(frozen=True, slots=True)
 class RestartContainer:
@@ -137,10 +105,6 @@ class RestartContainer:
     stale: tuple[str, ...] = ()
     """Source files whose compiled byte code may be older than they are, without showing it."""
 
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.container, self.digest, self.run)
-
 
 @dataclass(frozen=True, slots=True)
 class StopContainer:
@@ -149,10 +113,6 @@ class StopContainer:
     target: TargetName
     container: ContainerId
     cause: str
-
-    @property
-    def values(self) -> tuple[object, ...]:
-        return (self.container,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +123,6 @@ class RemoveContainer:
     containers: tuple[ContainerId, ...]
     cause: str
 
-    @property
-    def values(self) -> tuple[object, ...]:
-        return self.containers
-
 
 ImageAction = HashInputs | InspectImage | BuildImage | CancelBuild | RemoveImage
 TargetAction = (
@@ -175,6 +131,27 @@ TargetAction = (
 Action = ImageAction | TargetAction
 Start = RecreateContainer | RestartContainer
 """The actions after which a container runs the present source."""
+
+
+def values_of(action: Action) -> tuple[object, ...]:
+    """Return the values that an action was decided with: what a failure is remembered by."""
+    match action:
+        case HashInputs() | InspectImage() | InspectTarget():
+            return (action.revision,)
+        case BuildImage() | CancelBuild():
+            return (action.fingerprint, action.build)
+        case RemoveImage():
+            return (action.fingerprint,)
+        case CheckSyntax():
+            return (action.container, action.files)
+        case RecreateContainer():
+            return (action.image, action.spec, action.digest, action.run)
+        case RestartContainer():
+            return (action.container, action.digest, action.run)
+        case StopContainer():
+            return (action.container,)
+        case RemoveContainer():
+            return action.containers
 
 
 def subject_of(action: Action) -> str:

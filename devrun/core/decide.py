@@ -29,6 +29,7 @@ from devrun.core.actions import (
     Start,
     StopContainer,
     changed_cause,
+    values_of,
 )
 from devrun.core.model import Failures, Image, State, Target, usable_image
 from devrun.core.values import Container, Failure, Phase
@@ -125,7 +126,7 @@ def _superseded_build(name: ImageName, image: Image) -> CancelBuild | None:
     building = image.running
     if not isinstance(building, BuildImage) or image.cancelling or image.fingerprint is None:
         return None
-    if building.values == (image.fingerprint, image.build):
+    if values_of(building) == (image.fingerprint, image.build):
         return None
     return CancelBuild(name, building.fingerprint, building.build, image.cause)
 
@@ -312,7 +313,7 @@ def _decide_loaded(target: Target) -> Hold:
 def _failure_of(action: Action, failures: Failures) -> Failure | None:
     """Return the failure that holds back this very action with these very values."""
     failure = failures.get(type(action).__name__)
-    return failure if failure and failure.values == action.values else None
+    return failure if failure and failure.values == values_of(action) else None
 
 
 def _unless_failed(action: Action, failures: Failures) -> Decision:

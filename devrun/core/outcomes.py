@@ -25,6 +25,7 @@ from devrun.core.actions import (
     Start,
     StopContainer,
     TargetAction,
+    values_of,
 )
 from devrun.core.events import (
     ActionFinished,
@@ -299,9 +300,9 @@ def _last(
 def _with_failure(failures: Failures, action: Action, failed: Failed, at: float) -> Failures:
     kind = type(action).__name__
     before = failures.get(kind)
-    tries = before.tries + 1 if before and before.values == action.values else 1
+    tries = before.tries + 1 if before and before.values == values_of(action) else 1
     failure = Failure(
-        kind, action.values, failed.error, failed.hint, failed.step, failed.output, at=at, tries=tries
+        kind, values_of(action), failed.error, failed.hint, failed.step, failed.output, at=at, tries=tries
     )
     return {**failures, kind: failure}
 

@@ -20,7 +20,7 @@ from devrun.config.project import ImageName, Project, TargetName
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.core.actions import Action, BuildImage, CancelBuild
+from devrun.core.actions import Action, BuildImage, CancelBuild, values_of
 from devrun.core.decide import Decision, Hold, decide_image, decide_target, is_settled
 from devrun.core.events import (
     ActionFinished,
@@ -251,7 +251,7 @@ class Daemon:
 
     def _is_building(self, cancellation: CancelBuild) -> bool:
         running = self._state.images[cancellation.image].running
-        return isinstance(running, BuildImage) and running.values == cancellation.values
+        return isinstance(running, BuildImage) and values_of(running) == values_of(cancellation)
 
     def _perform(self, action: Action) -> Outcome:
         engine = self._monitor.engine

@@ -35,8 +35,8 @@ RESCAN_SHARE = 200
 """Looking takes at most this fraction of the time, however large the project is."""
 
 POLL_S = 1.0
-"""Between looks where nothing can be watched, or while the project is not there; and between a hint and a look
-at everything, since hints get lost mostly beside other hints."""
+"""Between looks where nothing can be watched, or while the project is not there; and between a hint and a
+look at everything, since hints get lost mostly beside other hints."""
 POLL_SHARE = 20
 
 RETRIES_S = (2.0, 5.0, 30.0)

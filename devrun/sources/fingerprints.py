@@ -77,7 +77,7 @@ class Fingerprints:
         try:
             found = find_inputs(self._project, config, targets, workdir, self._hashes)
         finally:
-            # At one moment: what the watcher sees before is in `seen`, what it sees later is judged by `found`.
+            # At one moment: what the watcher saw before is in `seen`, later things are judged by `found`.
             with self._lock:
                 self._overheard = [other for other in self._overheard if other is not seen]
                 if found is not None:
