@@ -1,5 +1,7 @@
 """`devrun check`: what would be built, run, mounted and watched, and by which rule."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +14,10 @@ from devrun.engine.protocol import Engine
 from devrun.errors import DevrunError, EngineUnreachableError, ExitCode
 from devrun.sources.closure import mount_path
 from devrun.sources.disk import Disk
+from devrun.sources.inputs import Inputs
+
+MOST_FILES = 20
+"""Of a kind, for one image: a person reads no more, and a context may hold thousands."""
 
 
 @click.command("check")
@@ -21,77 +27,95 @@ def command(options: Options) -> int:
     project = options.project()
     disk = Disk(project, lambda _event: None, lambda _subject, _text: None, lambda _part, _error: None)
     disk.read()
-    engine = _connect(project)
-    _say(0, f"{project.name}: {_short(project, project.file or project.root)} is valid")
-    problems = [
-        problem for image in project.images.values() for problem in _print_image(project, image, disk)
-    ]
-    for target in project.targets.values():
-        _print_target(project, target, disk, engine)
+    engine, missing = _connect(project)
+    try:
+        _say(0, f"{_short(project, project.file or project.root)} is valid: project {project.name}")
+        for image in project.images.values():
+            _print_image(project, image, disk.inputs(image.name))
+        for target in project.targets.values():
+            _print_target(project, target, disk, engine)
+    finally:
+        if engine is not None:
+            engine.close()
     files, directories = disk.counts
-    _say(0, f"watched: {files} files in {directories} directories")
-    if engine is not None:
-        engine.close()
-    return ExitCode.USAGE if problems else ExitCode.OK
+    _begin(f"watched: {_count(files, 'file')} in {_count(directories, 'folder')}")
+    if missing:
+        click.echo(f"no engine: {safe(missing)}; with one, `check` also tells what an image starts", err=True)
+    has_problems = any(disk.inputs(image).problems for image in project.images)
+    return ExitCode.USAGE if has_problems else ExitCode.OK
 
 
-def _connect(project: Project) -> Engine | None:
-    """Return the engine, if there is one: it knows what an image starts, once that is built."""
+def _connect(project: Project) -> tuple[Engine | None, str]:
+    """Return the engine, which knows what an image starts once that is built; or why there is none."""
     from devrun.engine.docker import connect
 
     try:
-        return connect(project)
+        return connect(project), ""
     except EngineUnreachableError as error:
-        click.echo(f"no engine: {safe(error.message)}", err=True)
-        return None
+        return None, error.message
 
 
-def _print_image(project: Project, image: ImageConfig, disk: Disk) -> list[str]:
-    """Print what an image is built of, and return what is wrong with it."""
-    inputs = disk.inputs(image.name)
+def _print_image(project: Project, image: ImageConfig, inputs: Inputs) -> None:
+    """Print what an image is built of, what makes it be built again, and what is wrong with it."""
     stage = f", stage {image.stage}" if image.stage else ""
-    _say(
-        0, f"image {image.name}: {_short(project, image.dockerfile)}{stage}, fingerprint {inputs.fingerprint}"
-    )
+    _begin(f"image {image.name}: built from {_short(project, image.dockerfile)}{stage}")
     if inputs.context.bases:
-        _say(1, f"from {', '.join(inputs.context.bases)}")
-    for file in inputs.files:
-        verb = "decides" if file.decides else "is sent, decides nothing"
-        _say(1, f"{_short(project, file.path)} {verb}: {file.rule}")
+        _say(1, f"on top of {', '.join(inputs.context.bases)}")
+    _say(1, "built again when the meaning of one of these changes:")
+    _print_files(f"{_short(project, file.path)}: {file.rule}" for file in inputs.files if file.decides)
+    if others := [file for file in inputs.files if not file.decides]:
+        _say(1, "copied into it, but no reason to build it again:")
+        _print_files(f"{_short(project, file.path)}: {file.rule}" for file in others)
     for problem in inputs.problems:
         _say(1, f"problem: {problem.error}" + (f" ({problem.hint})" if problem.hint else ""))
-    return [problem.error for problem in inputs.problems]
+
+
+def _print_files(lines: Iterator[str]) -> None:
+    said = list(lines)
+    for line in said[:MOST_FILES]:
+        _say(2, line)
+    if len(said) > MOST_FILES:
+        _say(2, f"and {_count(len(said) - MOST_FILES, 'more file')}")
 
 
 def _print_target(project: Project, target: TargetConfig, disk: Disk, engine: Engine | None) -> None:
-    workdir = disk.inputs(target.image).workdir
-    _say(0, f"target {target.name}: {program_text(target.program)}, image {target.image}")
-    path = mount_path(target.mount, workdir)
-    if target.mount and path:
-        _say(1, f"mounts {_short(project, target.mount.source)} at {path}" + _by(target, workdir))
-    else:
-        why = "`mount = false`" if target.mount is None else "its image has no WORKDIR; say `path` in [mount]"
-        _say(1, f"no mount: {why}; a changed file means a rebuild")
+    _begin(f"target {target.name}: runs {program_text(target.program)} in image {target.image}")
+    _say(1, _mount(project, target, disk.inputs(target.image).workdir))
     for port in target.ports:
-        _say(1, f"port {_port(port)}")
+        _say(1, f"published: {_port(port)}")
     if not target.autostart:
-        _say(1, "is not started by itself (`autostart`)")
-    _say(1, _restarts(target, has_mount=path is not None))
+        _say(1, "is not started by itself (`autostart = false`)")
+    _say(1, _restarts(project, target, disk.inputs(target.image).workdir))
     for line in _planned(target, disk, engine):
         _say(1, line)
 
 
-def _by(target: TargetConfig, workdir: str | None) -> str:
-    said = target.mount is not None and target.mount.path
-    return " (`path` of [mount])" if said else f" (the image's WORKDIR, {workdir})"
+def _mount(project: Project, target: TargetConfig, workdir: str | None) -> str:
+    path = mount_path(target.mount, workdir)
+    if target.mount is None:
+        return "mounted: nothing (`mount = false`), the image carries its code"
+    if path is None:
+        return (
+            "mounted: nothing, the image carries its code: its Dockerfile has no WORKDIR to mount the"
+            " folder at (another place can be named by `path` in [mount])"
+        )
+    folder = _short(project, target.mount.source)
+    shown = "this folder" if folder == "." else folder
+    rule = "`path` of [mount]" if target.mount.path else "the WORKDIR of the Dockerfile"
+    return f"mounted: {shown} at {path} ({rule})"
 
 
-def _restarts(target: TargetConfig, *, has_mount: bool) -> str:
-    if not has_mount or target.restart_on is RestartOn.NONE:
-        return "no edit restarts it"
-    files = "every file of the mount" if target.restart_on is RestartOn.ANY else "Python files of the mount"
-    watched = f", {', '.join(target.watch)}" if target.watch else ""
-    return f"restarts on {files} (not on scripts of other targets){watched}"
+def _restarts(project: Project, target: TargetConfig, workdir: str | None) -> str:
+    """Return which edits restart a target."""
+    if mount_path(target.mount, workdir) is None:
+        return "restarted: by no edit; what is copied into the image leads to a build and a new container"
+    if target.restart_on is RestartOn.NONE:
+        return 'restarted: by no edit (`restart-on = "none"`)'
+    watched = f", and {', '.join(target.watch)} (`watch`)" if target.watch else ""
+    if target.restart_on is RestartOn.ANY:
+        return f'restarted: by an edit of any mounted file (`restart-on = "any"`){watched}'
+    others = ", except the scripts of other targets" if len(project.targets) > 1 else ""
+    return f"restarted: by an edit of any mounted Python file{others}{watched}"
 
 
 def _planned(target: TargetConfig, disk: Disk, engine: Engine | None) -> tuple[str, ...]:
@@ -101,18 +125,33 @@ def _planned(target: TargetConfig, disk: Disk, engine: Engine | None) -> tuple[s
     try:
         fingerprint = disk.inputs(target.image).fingerprint
         built = [one for one in engine.inspect_image(target.image) if one.fingerprint == fingerprint]
-        return engine.explain(target, built[0].id) if built else ("its image is not built yet",)
+        if not built:
+            return ("started: what exactly is told once its image is built",)
+        return tuple(f"started: {line}" for line in engine.explain(target, built[0].id))
     except DevrunError as error:
         return (f"cannot be planned: {error.message}",)
 
 
 def _port(port: Port) -> str:
-    host = f"{port.address or '127.0.0.1'}:{port.host_port or 'chosen by the engine'}"
-    return f"{host} -> {port.container_port}/{port.protocol}"
+    protocol = "" if port.protocol == "tcp" else f"/{port.protocol}"
+    host = f"port {port.host_port}" if port.host_port else "a free port"
+    where = f"of {port.address}" if port.address else "of this machine"
+    return f"port {port.container_port}{protocol} of the container as {host} {where}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _short(project: Project, path: Path) -> str:
-    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)
+    """Return a path as people know it: relative to the project where it lies inside."""
+    return os.path.relpath(path, project.root) if path.is_relative_to(project.root) else str(path)
+
+
+def _begin(text: str) -> None:
+    """Print the first line of a part."""
+    click.echo()
+    _say(0, text)
 
 
 def _say(depth: int, text: str) -> None:

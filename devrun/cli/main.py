@@ -1,5 +1,6 @@
 """The command line: options for all commands, and the commands, each imported when it is called."""
 
+import difflib
 import importlib
 import io
 import logging
@@ -76,10 +77,12 @@ class Commands(click.Group):
         """Return the commands in the order in which people need them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command; None: there is none of this name."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002
+        """Import a command; raises ConfigError where there is none of this name."""
         if cmd_name not in COMMANDS:
-            return None
+            near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f"did you mean `devrun {near[0]}`?" if near else f"there is {', '.join(COMMANDS)}"
+            raise ConfigError(f"no command is called {cmd_name}", hint=hint)
         command: click.Command = importlib.import_module(f"devrun.cli.{cmd_name}").command
         return command
 
@@ -116,13 +119,10 @@ def group(context: click.Context, directory: str, config: str | None, verbose: i
 
 def cli() -> int:
     """Run the command line and return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names may hold what a terminal cannot show
+    _open_streams()
     try:
         code = group.main(standalone_mode=False, prog_name="devrun")
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except DevrunError as error:
         return _told(error)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -136,6 +136,15 @@ def cli() -> int:
         _forget_stdout()
         return ExitCode.OK
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _open_streams() -> None:
+    """Let every text be written: names may hold what a terminal cannot show, and there may be none at all."""
+    sys.stdout = sys.stdout or io.TextIOWrapper(io.BytesIO())
+    sys.stderr = sys.stderr or io.TextIOWrapper(io.BytesIO())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _usage_error(error: click.ClickException) -> ConfigError:
@@ -154,6 +163,6 @@ def _told(error: DevrunError) -> int:
     """Say an error on stderr: what, and then the remedy."""
     for line in error.message.splitlines():
         click.echo(f"error: {safe(line)}", err=True)
-    for line in error.hint.splitlines():
-        click.echo(f"  hint: {safe(line)}", err=True)
+    for index, line in enumerate(error.hint.splitlines()):
+        click.echo(("        " if index else "  hint: ") + safe(line), err=True)
     return error.exit_code

@@ -19,7 +19,7 @@ def command(options: Options, as_json: bool) -> None:  # noqa: FBT001 - click's 
     if client.mismatch:
         click.echo(client.mismatch, err=True)
     if as_json:
-        sys.stdout.write(body.decode() + "\n")
+        sys.stdout.write(body.decode())
         return
     from devrun.cli.table import print_report
     from devrun.control.wire import decode

@@ -1,69 +1,113 @@
-"""The report as tables for people."""
+"""The report for people: a line for each image and each target, and below it what is worth knowing of it.
+
+On a terminal a line is cut at its width; what is read by a program is not.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from devrun.cli.text import ago, safe
 from devrun.core.report import ImageReport, Problem, Report, TargetReport
 
 STYLES = {"running": "green", "ready": "green", "exited": "default", "paused": "yellow", "missing": "yellow"}
 FAILED = frozenset({"crashed", "failed", "syntax error", "flapping"})
+SILENT = frozenset({"up to date", "exited", "crashed", "failed", "syntax error", "flapping"})
+"""Holds that the state, or the problem, says already."""
 TAIL_LINES = 8
+WIDE = 1000
+"""Columns where nobody looks at a terminal: nothing is cut."""
+GAP = "  "
+
+_PORT = re.compile(r"(?:127\.0\.0\.1|\[?::1\]?):(?P<host>\d+)->(?P<container>\d+)(?P<protocol>/\w+)")
 
 
-def print_report(report: Report) -> None:
-    """Print a report on stdout."""
-    console = Console(highlight=False, soft_wrap=True)
-    engine = report.engine if report.engine_up else f"[red]engine down[/]: {_plain(report.engine)}"
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line of cells, and lines below it; both as rich's markup."""
+
+    cells: tuple[str, ...]
+    below: tuple[str, ...]
+
+
+def print_report(report: Report, *, width: int | None = None) -> None:
+    """Print a report on stdout, in lines of the terminal's width if no other is given."""
+    console = Console(highlight=False, width=width or (None if sys.stdout.isatty() else WIDE))
+    engine = _plain(report.engine)
+    if not report.engine_up:
+        engine = f"[red]the engine is not there[/]: {engine}"
     console.print(f"[bold]{_plain(report.project)}[/]  {_plain(report.root)}")
-    console.print(f"{engine}  ·  pid {report.pid}, up {ago(report.started)}", style="dim")
+    console.print(
+        f"[dim]{engine}[/]", f"[dim]devrun: pid {report.pid}, up {ago(report.started)}[/]", sep="\n"
+    )
     for notice in report.notices:
         console.print(_plain(notice), style="yellow")
     console.print()
-    console.print(_images(report))
+    _print_rows(console, ("IMAGE", "STATE", "FINGERPRINT"), [_image(*item) for item in report.images.items()])
     console.print()
-    console.print(_targets(report))
-    for name, target in report.targets.items():
-        _print_details(console, name, target.problem, target.hints)
+    headers = ("TARGET", "STATE", "SINCE", "RESTARTS", "PORTS", "PROGRAM")
+    _print_rows(console, headers, [_target(*item) for item in report.targets.items()])
     for name, image in report.images.items():
         _print_details(console, f"image {name}", image.problem, ())
-
-
-def _images(report: Report) -> Table:
-    table = _table("IMAGE", "STATE", "FINGERPRINT", "NOW", "LAST")
-    for name, image in report.images.items():
-        table.add_row(
-            _plain(name),
-            _styled(image.state, image.hold),
-            image.fingerprint[:12],
-            _plain(" ".join(filter(None, (image.doing, image.progress)))),
-            _last(image),
-        )
-    return table
-
-
-def _targets(report: Report) -> Table:
-    table = _table("TARGET", "PROGRAM", "STATE", "SINCE", "PORTS", "RESTARTS", "NOW", "LAST")
     for name, target in report.targets.items():
-        table.add_row(
-            _plain(name),
-            _plain(target.program),
-            _styled(_state(target), target.hold),
-            ago(target.since) if target.since else "",
-            _plain(", ".join(target.ports)),
-            str(target.restarts),
-            _plain(target.doing),
-            _last(target),
-        )
-    return table
+        _print_details(console, name, target.problem, target.hints)
 
 
-def _table(*headers: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for header in headers:
-        table.add_column(header, no_wrap=header in {"IMAGE", "TARGET", "STATE", "SINCE"})
-    return table
+def _image(name: str, image: ImageReport) -> _Row:
+    return _Row(
+        (_plain(name), _styled(image.state, image.hold), _plain(image.fingerprint[:12])),
+        tuple(_below(image.doing, image.hold, image.progress, image)),
+    )
+
+
+def _target(name: str, target: TargetReport) -> _Row:
+    cells = (
+        _plain(name),
+        _styled(_state(target), target.hold),
+        ago(target.since) if target.since else "",
+        str(target.restarts),
+        _plain(", ".join(dict.fromkeys(map(_port, target.ports)))),
+        _plain(target.program),
+    )
+    return _Row(cells, tuple(_below(target.doing, target.hold, "", target)))
+
+
+def _below(doing: str, hold: str, progress: str, said: ImageReport | TargetReport) -> Iterable[str]:
+    """Yield what is going on, and what was done last."""
+    if hold not in SILENT:
+        yield f"now: {_plain(' '.join(filter(None, (doing, progress))))}"
+    if said.last is not None:
+        words = {"BuildImage": "built", "RecreateContainer": "started", "RestartContainer": "restarted"}
+        last = said.last
+        verb = words.get(last.action, last.action) if last.ok else f"{last.action} failed"
+        yield f"[dim]last: {_plain(f'{verb} in {last.seconds:.2f} s, {ago(last.at)} ago: {last.cause}')}[/]"
+
+
+def _print_rows(console: Console, headers: Sequence[str], rows: Sequence[_Row]) -> None:
+    texts = [[Text.from_markup(cell) for cell in row.cells] for row in rows]
+    widths = [
+        max(len(header), *(line[column].cell_len for line in texts), 0)
+        for column, header in enumerate(headers)
+    ]
+    console.print(_line([Text(header, style="dim") for header in headers], widths), no_wrap=True)
+    for row, line in zip(rows, texts, strict=True):
+        console.print(_line(line, widths), no_wrap=True, overflow="ellipsis")
+        for text in row.below:
+            console.print(Padding(Text.from_markup(text), (0, 0, 0, len(GAP)), expand=False))
+
+
+def _line(cells: Sequence[Text], widths: Sequence[int]) -> Text:
+    line = Text()
+    for cell, width in zip(cells, widths, strict=True):
+        line.append_text(cell).append(" " * (width - cell.cell_len) + GAP)
+    line.rstrip()
+    return line
 
 
 def _state(target: TargetReport) -> str:
@@ -75,13 +119,12 @@ def _styled(state: str, hold: str) -> str:
     return f"[{style}]{_plain(state)}[/]"
 
 
-def _last(said: ImageReport | TargetReport) -> str:
-    last = said.last
-    if last is None:
-        return ""
-    words = {"BuildImage": "built", "RecreateContainer": "started", "RestartContainer": "restarted"}
-    verb = words.get(last.action, last.action) if last.ok else f"{last.action} failed"
-    return _plain(f"{last.cause} -> {verb} in {last.seconds:.2f} s, {ago(last.at)} ago")
+def _port(published: str) -> str:
+    """Return a published port as short as it stays clear: loopback and TCP go without saying."""
+    match = _PORT.fullmatch(published)
+    if match is None:
+        return published.removesuffix("/tcp")
+    return f"{match['host']}->{match['container']}{match['protocol'].removesuffix('/tcp')}"
 
 
 def _print_details(console: Console, name: str, problem: Problem | None, hints: tuple[str, ...]) -> None:

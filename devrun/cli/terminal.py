@@ -170,4 +170,4 @@ def _plain(subject: str) -> str:
 
 
 def _has_colours(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    return not stream.closed and stream.isatty() and not os.environ.get("NO_COLOR")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import tomli
+
 Path = tuple[str, ...]
 
 _TOKEN = re.compile(
@@ -65,7 +67,7 @@ class _Scan:
     def word(self, text: str) -> None:
         """Take a bare word, or a string."""
         if self.in_key:
-            self.parts.append(text.strip("\"'"))
+            self.parts.append(_name(text))
         else:
             self._note_element()
 
@@ -122,4 +124,13 @@ class _Scan:
             self._note(self._element())
 
     def _note(self, path: Path) -> None:
-        self.lines.setdefault(path, self.line)
+        for length in range(1, len(path) + 1):  # a key of [images.dev] says that there is `images`
+            self.lines.setdefault(path[:length], self.line)
+
+
+def _name(written: str) -> str:
+    """Return the name that a bare or quoted part of a key stands for."""
+    if written.startswith('"') and "\\" in written:
+        name: str = tomli.loads(f"name = {written}")["name"]
+        return name
+    return written.strip("\"'")

@@ -16,12 +16,13 @@ def refusal(source: Path) -> str:
     """Return why a folder, given by its real path, cannot be mounted; empty: it can."""
     if source == Path(source.anchor):
         return f"the whole file system {HIDDEN}"
-    for own in _own_folders():
-        if source.is_relative_to(own) or own.is_relative_to(source):
-            # The home directory holds one of them too, but is better called by its name.
-            return f"{_name_of(source)} {HIDDEN}"
-    sockets = (place for place in _engine_sockets() if place.is_relative_to(source))
-    return f"the engine's socket {HIDDEN}" if next(sockets, None) else ""
+    if _home().is_relative_to(source):
+        return f"the home directory {HIDDEN}"
+    if any(place.is_relative_to(source) for place in _engine_sockets()):
+        return f"the engine's socket {HIDDEN}"
+    if any(source.is_relative_to(own) or own.is_relative_to(source) for own in _own_folders()):
+        return f"devrun's own directory {HIDDEN}"
+    return ""
 
 
 def leads_out(source: Path, written: Path, root: Path) -> bool:
@@ -40,10 +41,6 @@ def _own_folders() -> Iterator[Path]:
     """Yield where devrun keeps its locks and sockets."""
     yield _home() / ".local" / "state" / "devrun"
     yield Path(f"/run/user/{os.geteuid()}/devrun")
-
-
-def _name_of(source: Path) -> str:
-    return "the home directory" if _home().is_relative_to(source) else "devrun's own directory"
 
 
 def _engine_sockets() -> Iterator[Path]:

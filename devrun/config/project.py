@@ -121,7 +121,7 @@ class TargetConfig:
     @property
     def spec(self) -> Spec:
         """The hash by which a container is known to be still what the configuration asks for."""
-        mount = self.mount and (str(self.mount.source), self.mount.path, self.mount.keep)
+        mount = self.mount and (str(self.mount.source), self.mount.path, sorted(self.mount.keep))
         said = (
             SPEC_VERSION,
             type(self.program).__name__,
@@ -129,7 +129,7 @@ class TargetConfig:
             self.args,
             mount,
             self.entrypoint,
-            [(p.container_port, p.host_port, p.protocol, p.address) for p in self.ports],
+            sorted((p.container_port, p.host_port, p.protocol, p.address) for p in self.ports),
             sorted(self.env.items()),
             (self.workdir, self.user, self.stop_signal, self.stop_timeout_s, self.init, self.tty),
         )

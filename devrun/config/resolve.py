@@ -113,7 +113,7 @@ class Resolver:
         except OSError:
             return ""
         name = path.name if len(path.name) <= NAME_LIMIT else ""
-        near = difflib.get_close_matches(name, [other for other in names if other != name], n=1)
+        near = difflib.get_close_matches(name, [other for other in names if other != name], n=1, cutoff=0.7)
         return f"; did you mean '{near[0]}'?" if near else ""
 
     def _targets(self, images: Mapping[ImageName, ImageConfig]) -> dict[TargetName, TargetConfig]:

@@ -248,10 +248,8 @@ def known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
             table = ImageTable
         case ("mount",) | ("targets", _, "mount"):
             table = MountTable
-        case ("targets", _):
-            table = TargetTable
         case _:
-            return ()
+            table = TargetTable
     return tuple(field.alias or name for name, field in table.model_fields.items())
 
 

@@ -5,7 +5,7 @@ to keep, and the NUL character, which neither a path nor a program's environment
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 
 from devrun.config.problems import KeyPath, Problem
 from devrun.config.schema import Tree
@@ -25,40 +25,45 @@ _VARIABLE = re.compile(
 def expand(tree: Tree, environment: Environment, problems: list[Problem]) -> Tree:
     """Return the tree with its variables filled in, and add what is wrong with it to `problems`."""
 
-    def expanded(value: object, path: KeyPath) -> object:
+    def _expanded(value: object, path: KeyPath) -> object:
         match value:
             case str():
-                return _expand_text(value, environment, lambda text: problems.append(Problem(path, text)))
+                full, complaints = _expand_text(value, environment)
+                problems.extend(Problem(path, text) for text in complaints)
+                return full
             case list():
-                return [expanded(item, (*path, index)) for index, item in enumerate(value)]
+                return [_expanded(item, (*path, index)) for index, item in enumerate(value)]
             case dict():
-                return {key: expanded(item, (*path, key)) for key, item in value.items()}
+                return {key: _expanded(item, (*path, key)) for key, item in value.items()}
             case int() if abs(value) > LARGEST:
                 problems.append(Problem(path, "the number is too large"))
                 return 0
             case _:
                 return value
 
-    return {key: expanded(value, (key,)) for key, value in tree.items()}
+    return {key: _expanded(value, (key,)) for key, value in tree.items()}
 
 
-def _expand_text(text: str, environment: Environment, complain: Callable[[str], None]) -> str:
-    def value_of(match: "re.Match[str]") -> str:
+def _expand_text(text: str, environment: Environment) -> tuple[str, Iterable[str]]:
+    """Return the text filled in, and what is wrong with it, each thing once."""
+    complaints: dict[str, None] = {}
+
+    def _value_of(match: "re.Match[str]") -> str:
         name, default = match["name"], match["default"]
         if match["malformed"]:
-            complain(MALFORMED)
+            complaints[MALFORMED] = None
         if name is None:
             return "$"
         value = environment.get(name, "")
         if default is None and name not in environment:
-            complain(f"the environment has no {name}; set it, or write ${{{name}:-default}}")
+            complaints[f"the environment has no {name}; set it, or write ${{{name}:-default}}"] = None
         return value or default or ""
 
     # Without a closing brace behind it nothing is a variable, and looking for one would take for ever.
     end = text.rfind("}") + 1
     if "${" in text[end:].replace("$$", ""):
-        complain(MALFORMED)
-    full = _VARIABLE.sub(value_of, text[:end]) + text[end:].replace("$$", "$")
+        complaints[MALFORMED] = None
+    full = _VARIABLE.sub(_value_of, text[:end]) + text[end:].replace("$$", "$")
     if "\0" in full:
-        complain("a NUL character cannot be used")
-    return full.replace("\0", "")
+        complaints["a NUL character cannot be used"] = None
+    return full.replace("\0", ""), complaints

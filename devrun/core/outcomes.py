@@ -220,7 +220,8 @@ def _start_written(target: Target, action: Start, container: Container, at: floa
         target,
         observed=(container,),
         seen=True,
-        ran=True,
+        ran=container.phase is Phase.RUNNING,
+        ended_at=0.0,
         resume=False,
         loaded=Loaded(container.id, container.started, action.digest, action.run, action.broken),
         # Another image may have another Python.

@@ -170,7 +170,7 @@ def program_text(program: Program) -> str:
             return f"-m {name}"
         case Command(argv=argv):
             return " ".join(argv)
-        case ImageCommand():
+        case ImageCommand():  # pragma: no branch - mypy knows that there is no other
             return "the image's command"
 
 

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 Rows = Mapping[TargetName, Loaded]
 VERSION = 1
+MAX_BYTES = 1024 * 1024
+"""A thousand times what it ever is: whatever is larger was not written here."""
 
 
 class Cache:
@@ -28,13 +30,21 @@ class Cache:
     def read(self) -> dict[TargetName, Loaded]:
         """Return the rows of an earlier daemon."""
         try:
-            said = json.loads(self._path.read_bytes())
+            said = json.loads(_content(self._path))
             if said["version"] != VERSION:
                 return {}
             return {TargetName(str(name)): _row(row) for name, row in said["loaded"].items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             log.warning("%s cannot be used: %s", self._path, error)
             return {}
 
@@ -56,6 +66,14 @@ class Cache:
             draft.replace(self._path)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._path, error.strerror)
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a regular file of ours; a fifo in its place would keep the reader waiting."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES)
 
 
 def _row(said: Mapping[str, object]) -> Loaded:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from types import FrameType
 
 from devrun import __version__
@@ -34,7 +35,7 @@ from devrun.core.events import (
     ShutdownRequested,
     TimePassed,
 )
-from devrun.core.model import initial_state
+from devrun.core.model import State, initial_state
 from devrun.core.report import Report, report
 from devrun.core.step import step
 from devrun.daemon.cache import Cache
@@ -78,7 +79,6 @@ class Daemon:
         self._project = project
         self._listener = listener
         self._place = place
-        self._only = only
         self._mailbox: queue.SimpleQueue[Event | Died] = queue.SimpleQueue()
         self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
         self._monitor = Monitor(lambda: connect(project), self._mailbox.put, self._part_died)
@@ -221,12 +221,12 @@ class Daemon:
     def _act(self) -> None:
         """Begin all that is decided; what follows from a beginning is decided at once."""
         for image in list(self._state.images):
-            self._pursue(f"image {image}", lambda image=image: decide_image(self._state, image))  # type: ignore[misc]
+            self._pursue(f"image {image}", partial(decide_image, name=image))
         for target in list(self._state.targets):
-            self._pursue(f"target {target}", lambda target=target: decide_target(self._state, target))  # type: ignore[misc]
+            self._pursue(f"target {target}", partial(decide_target, name=target))
 
-    def _pursue(self, subject: str, ask: Callable[[], Decision]) -> None:
-        while not isinstance(decision := ask(), Hold):
+    def _pursue(self, subject: str, ask: Callable[[State], Decision]) -> None:
+        while not isinstance(decision := ask(self._state), Hold):
             self._begin(decision)
         if self._holds.get(subject) != decision:
             self._holds[subject] = decision

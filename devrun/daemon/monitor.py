@@ -19,7 +19,7 @@ from devrun.core.events import (
     OrphansFound,
 )
 from devrun.engine.protocol import Engine, Touched
-from devrun.errors import DevrunError, EngineUnreachableError
+from devrun.errors import DevrunError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ DOUBT_PAUSE_S = 0.5
 """After a call that the engine did not answer: soon, but not at once, as it may be on its way down."""
 CONNECT_PAUSES_S = (0.3, 0.5, 1.0, 2.0)
 """Between attempts to connect: an engine that is started takes about a second."""
+STEADY_S = 5.0
+"""A stream of events that lived so long was a good one: the next attempt may be made soon."""
 JOIN_S = 3.0
 
 Post = Callable[[Event], None]
@@ -80,14 +82,15 @@ class Monitor:
     def _follow(self) -> None:
         attempts = 0
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 engine = self._connect()
                 self._replace(engine)
-                attempts = 0
                 engine.watch_events(lambda engine=engine: self._connected(engine), self._touched)  # type: ignore[misc]
                 log.debug("the stream of events ended")
             except DevrunError as error:
                 self._lost(error)
+            attempts = 0 if time.monotonic() - began > STEADY_S else attempts
             self._stop.wait(CONNECT_PAUSES_S[min(attempts, len(CONNECT_PAUSES_S) - 1)])
             attempts += 1
 
@@ -122,8 +125,10 @@ class Monitor:
     def _ping(self, engine: Engine) -> None:
         try:
             engine.ping()
-        except EngineUnreachableError as error:
-            self._lost(error)
+        except DevrunError as error:
+            # One that was replaced meanwhile refuses everything.
+            if engine is self.engine:
+                self._lost(error)
             return
         if not self._is_up and engine is self.engine:
             self._is_up = True

@@ -4,6 +4,7 @@ Each run of a container, (id, start), is followed by one thread. Where a run's o
 the last time stamp on, so that no line comes twice and none is lost.
 """
 
+import ipaddress
 import logging
 import re
 import threading
@@ -15,7 +16,7 @@ from devrun.config.project import TargetConfig, TargetName
 from devrun.core.events import ContainerTouched, Event, HintFound, OutputEnded
 from devrun.core.values import Container, ContainerId, Phase
 from devrun.engine.protocol import Engine, OutputLine
-from devrun.errors import DevrunError
+from devrun.errors import DevrunError, EngineUnreachableError
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,8 @@ TAIL_LINES = 40
 TAIL_WIDTH = 400
 LISTEN_PAUSES_S = (1.5, 3.0, 10.0)
 """When a program that publishes a port is looked at: most listen by the first, slow ones by the last."""
-LOOPBACK = ("127.", "::1")
+AGAIN_S = 1.0
+"""Where output ends at once although its program goes on, it is asked for no more often."""
 NS = 1_000_000_000
 
 RELOADERS = re.compile(
@@ -45,6 +47,8 @@ class Followers:
         self._emit = emit
         self._shown_from_ns = time.time_ns()
         """What was written before, to an earlier daemon, is only kept."""
+        self._guard = threading.Lock()
+        """Guards the runs: the loop adds them, their threads take them back."""
         self._followed: dict[TargetName, tuple[ContainerId, float]] = {}
         self._last_ns: dict[ContainerId, int] = {}
         self._ended: set[tuple[ContainerId, float]] = set()
@@ -56,10 +60,11 @@ class Followers:
         if container is None or not container.started:
             return
         run = (container.id, container.started)
-        is_over = run in self._ended and container.phase is not Phase.RUNNING
-        if is_over or self._followed.get(target.name) == run:
-            return
-        self._followed[target.name] = run
+        with self._guard:
+            is_over = run in self._ended and container.phase is not Phase.RUNNING
+            if is_over or self._followed.get(target.name) == run:
+                return
+            self._followed[target.name] = run
         self._begin("output", self._follow, engine, target, container)
         if target.ports and container.phase is Phase.RUNNING:
             self._begin("listeners", self._check_listeners, engine, target, container)
@@ -81,35 +86,48 @@ class Followers:
 
     def _follow(self, engine: Engine, target: TargetConfig, container: Container) -> None:
         tail: deque[str] = deque(maxlen=TAIL_LINES)
+        hints: set[str] = set()
 
         def emit(line: OutputLine) -> None:
+            """Take one line."""
             self._last_ns[container.id] = line.at_ns
             tail.append(line.text[:TAIL_WIDTH])
             if line.at_ns >= self._shown_from_ns:
                 self._emit(line)
-            if RELOADERS.search(line.text):
+            if not hints and RELOADERS.search(line.text):
+                hints.add(RELOADER_HINT)
                 self._post(HintFound(time.time(), target.name, RELOADER_HINT))
 
+        again = True
+        began = time.monotonic()
         try:
             # The last lines of the run before come first.
             with self._locks[container.id]:
                 since = self._last_ns.get(container.id, int((container.started - 1) * NS))
                 engine.follow_output(target.name, container.id, since, emit)
-        except DevrunError as error:
+        except EngineUnreachableError as error:
             log.debug("output of %s: %s", target.name, error)
-        finally:
-            if not self._stop.is_set():
-                self._end(target.name, container, tuple(tail))
+        except DevrunError as error:
+            log.info("output of %s is not followed: %s", target.name, error)
+            again = False
+        except Exception:
+            # Whoever shows the lines is at fault: it would be at the next one too.
+            log.exception("output of %s is not followed any more", target.name)
+            again = False
+        if tail and not self._stop.is_set():
+            self._post(OutputEnded(time.time(), target.name, tuple(tail)))
+        if again and not self._stop.wait(AGAIN_S - (time.monotonic() - began)):
+            self._end(target.name, container)
 
-    def _end(self, target: TargetName, container: Container, tail: tuple[str, ...]) -> None:
-        """Post the last lines; should the program run on, the look that follows has it followed again."""
+    def _end(self, target: TargetName, container: Container) -> None:
+        """Have the target looked at: should its program run on, that has its output followed again."""
         run = (container.id, container.started)
-        if tail:
-            self._post(OutputEnded(time.time(), target, tail))
-        if self._followed.get(target) == run:
+        with self._guard:
+            if self._followed.get(target) != run:
+                return
             self._ended.add(run)
             del self._followed[target]
-            self._post(ContainerTouched(time.time(), target))
+        self._post(ContainerTouched(time.time(), target))
 
     def _check_listeners(self, engine: Engine, target: TargetConfig, container: Container) -> None:
         """Look whether a published port is served on the loopback of the container only."""
@@ -135,4 +153,4 @@ class Followers:
 
 def _is_hidden(port: int, listeners: frozenset[tuple[str, int]]) -> bool:
     addresses = [address for address, listening in listeners if listening == port]
-    return bool(addresses) and all(address.startswith(LOOPBACK) for address in addresses)
+    return bool(addresses) and all(ipaddress.ip_address(address).is_loopback for address in addresses)

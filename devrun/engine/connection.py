@@ -66,6 +66,11 @@ class Connection:
         with self.asking("connect to the engine"):
             self.client = _client(endpoint, self.version)
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether `close` was called, so that an end may be told from a loss."""
+        return self._closed
+
     def ping(self) -> None:
         """Return if the engine answers within two seconds, on a socket of its own."""
         silent = self._silence()

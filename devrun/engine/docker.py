@@ -4,12 +4,14 @@ import logging
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 
 from devrun.config.project import ImageConfig, ImageName, Project, TargetConfig, TargetName
 from devrun.core.values import Broken, BuildContext, Built, Container, ContainerId, Fingerprint, ImageId
 from devrun.engine import labels, notices
-from devrun.engine.connection import CALL_TIMEOUT_S, Connection, find_connection
+from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError, find_connection
 from devrun.engine.containers import Containers
+from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
 from devrun.engine.inspected import Inspected, name_of, read_container
@@ -19,7 +21,7 @@ from devrun.engine.plan import payload, plan
 from devrun.engine.probe import Probe
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Touched
 from devrun.engine.swap import Swap
-from devrun.errors import EngineError
+from devrun.errors import EngineError, EngineUnreachableError
 
 STOPPED_AT_ONCE = 8
 """An engine takes no more in parallel: it goes through its firewall one by one."""
@@ -162,16 +164,18 @@ class DockerEngine:
             last_ns = line.at_ns
             emit(line)
 
-        # A stream ends with its container, which may be before the last line is in the log.
-        for follow in (True, False):
-            with (
-                self._connection.asking(f"read the output of {target}"),
-                self._connection.exchange() as exchange,
-            ):
-                params = log_params(last_ns, follow=follow)
-                path = f"/containers/{container}/logs"
-                exchange.send("GET", path, params=params, timeout=CALL_TIMEOUT_S)
-                deliver(read_lines(exchange.chunks(), tty=tty), target, container, note)
+        self._read_log(target, container, log_params(last_ns, follow=True), note, tty=tty)
+        try:
+            # A stream ends with its container, which may be before the last line is in the log.
+            self._read_log(target, container, log_params(last_ns, follow=False), note, tty=tty)
+        except RefusedError as refused:
+            # Its log went with a container that was removed since; one that is being removed is a conflict.
+            if refused.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                raise
+        except EngineUnreachableError:
+            # What ends the reading may be `close`, also between the two.
+            if not self._connection.closed:
+                raise
 
     def watch_events(self, connected: Callable[[], None], emit: Callable[[Touched], None]) -> None:
         """Subscribe, call `connected`, and deliver until the connection ends or `close` is called."""
@@ -180,6 +184,19 @@ class DockerEngine:
     def close(self) -> None:
         """End all streams and calls."""
         self._connection.close()
+
+    def _read_log(
+        self,
+        target: TargetName,
+        container: ContainerId,
+        params: Params,
+        emit: Callable[[OutputLine], None],
+        *,
+        tty: bool,
+    ) -> None:
+        with self._connection.asking(f"read the output of {target}"), self._connection.exchange() as exchange:
+            exchange.send("GET", f"/containers/{container}/logs", params=params, timeout=CALL_TIMEOUT_S)
+            deliver(read_lines(exchange.chunks(), tty=tty), target, container, emit)
 
     def _swap(self, target: TargetConfig, old: Inspected | None, body: dict[str, object]) -> Container:
         return Swap(self._containers, self._project, target, body, old).run()

@@ -90,8 +90,8 @@ class Contents:
     def _read(self, path: str) -> tuple[str | None, bool]:
         """Return the content hash, and whether its pair was another content's before."""
         entry = self.snapshot.files.get(path)
-        content = self._content(path, entry)
-        self.hashes.pop(path, None)
+        before = self.hashes.pop(path, None)
+        content = self._content(path, entry, before)
         self._forms.pop(path, None)
         if entry is None or content is None:
             return None, False
@@ -109,7 +109,8 @@ class Contents:
             seen.setdefault(pair, set()).add(content)
         return any(len(seen[pair]) > 1 for pair in pairs)
 
-    def _content(self, path: str, entry: Entry | None) -> str | None:
+    def _content(self, path: str, entry: Entry | None, before: str | None) -> str | None:
+        """Return the content hash; of what cannot be read nothing is known but what was known before."""
         if entry is None:
             return None
         if not entry.is_file:
@@ -117,7 +118,7 @@ class Contents:
         try:
             return self.hash_file(Path(path))
         except OSError:
-            return None
+            return before
 
     def _check_syntax(self, path: str, entry: Entry | None) -> None:
         error = find_error(Path(path)) if entry and entry.is_file and path.endswith(".py") else None

@@ -10,7 +10,7 @@ business here; of those only where they lead is noted.
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple
 
 from devrun.errors import DevrunError
@@ -79,20 +79,28 @@ class Snapshot:
         """The roots that were not there at the last look: their files stay as they were seen before."""
         self._young: set[str] = set()
         """Files whose stat would stay the same if they were written once more: it proves nothing."""
+        self._judged: tuple[Root, ...] = ()
+        self._kept: Container[str] = ()
+        """Files that these roots do not ignore: rules cost more than all else in a look at everything."""
 
     def scan(self) -> set[str]:
         """Look at everything."""
         before, young = self.files, self._young
+        self._kept = before if self._judged is self.roots else ()
+        self._judged = self.roots
         self.files, self.directories, self.unreadable, self._young = {}, {}, set(), set()
+        kept: dict[str, Entry] = {}
         missing = []
         for root in self.roots:
             if not self._walk(root, root.path) and not root.is_optional:
                 missing.append(root.path)
-                kept = {path: entry for path, entry in before.items() if _is_below(path, root.path)}
-                self.files |= kept
-                self._young |= young & kept.keys()
+                kept |= {path: entry for path, entry in before.items() if _is_below(path, root.path)}
+        self._kept = ()
+        changed = _differing(before, self.files | kept) | (young & self.files.keys())
         self.missing = tuple(missing)
-        return _differing(before, self.files) | (young & self.files.keys())
+        self.files |= kept
+        self._young |= young & kept.keys()
+        return changed
 
     def look(self, paths: Iterable[str]) -> set[str]:
         """Look again at some paths; a directory stands for all that lies below it."""
@@ -178,7 +186,7 @@ class Snapshot:
             relative = _relative(root, item.path)
             if _is_real_directory(item):
                 yield from () if root.prunes(relative) else (item.path,)
-            elif not root.ignores(relative) and (entry := look_at(item.path)):
+            elif (item.path in self._kept or not root.ignores(relative)) and (entry := look_at(item.path)):
                 self._note(item.path, entry)
 
     def _note(self, path: str, entry: Entry) -> None:

@@ -91,13 +91,14 @@ class WatchRules:
 def watch_rules(project: Project, root: Path) -> WatchRules:
     """Return the rules for a root of the watch, read from the disk as it is now."""
     own = IgnoreRules.parse("\n".join(project.ignore), "`ignore` of devrun.toml")
+    place = os.path.relpath(project.root, root)
     if not project.root.is_relative_to(root):
         return WatchRules(BUILT_IN, IgnoreRules(), Wanted(), None)
     return WatchRules(
         IgnoreRules.joined([BUILT_IN, own]),
         _build_rules(project),
         _wanted(project),
-        project.root.relative_to(root).as_posix().removeprefix("."),
+        "" if place == "." else place,
     )
 
 

@@ -14,6 +14,7 @@ from devrun.core.actions import (
 )
 from devrun.core.decide import Hold, HoldKind, decide_target, is_settled
 from devrun.core.events import (
+    ContainerStarted,
     ContainerTouched,
     EngineConnected,
     EngineLost,
@@ -401,6 +402,20 @@ def test_an_outage_of_the_engine_starts_nothing_that_had_ended(story: Story) -> 
     """A script that ended with 0 has nothing to do with it."""
     story.crashed(code=0)
     story.settle()
+    story.tell(EngineLost(story.passed(60), "connection refused"))
+    story.connected()
+
+    assert story.settle() == ["target web: exited 0"]
+
+
+def test_a_program_that_ended_during_its_start_is_not_started_by_an_outage(story: Story) -> None:
+    """Its end was its own doing, however soon it came."""
+    story.changed("app.py")
+    restart = story.begin(RestartContainer)
+    story.outcome_of(restart)
+    story.crash(code=0)
+    story.finish(restart, ContainerStarted(story.container()))
+    assert story.settle() == ["target web: exited 0"]
     story.tell(EngineLost(story.passed(60), "connection refused"))
     story.connected()
 

@@ -20,7 +20,8 @@ from devrun.core.events import FilesChanged
 from devrun.core.values import Digest
 from devrun.sources.disk import Disk
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
+"""Long for a machine under load; the time that a stopped process is stopped counts too."""
 IMAGE = ImageName("default")
 WEB = TargetName("web")
 JOB = TargetName("job")
@@ -133,9 +134,9 @@ class Live:
         return batches
 
     def rest(self) -> list[FilesChanged]:
-        """Return what was posted until now: a file that is written now is in the last batch, which is left out.
+        """Return what was posted until now.
 
-        It is proven with it that nothing else is in that batch, so that nothing is yet to come.
+        A file that is written now is in the batch after that, and alone: so nothing else is yet to come.
         """
         self._barriers += 1
         name = f"barrier_{self._barriers}.py"

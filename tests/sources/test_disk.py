@@ -213,7 +213,7 @@ def test_a_change_made_while_it_starts_is_seen(tmp_path: Path) -> None:
     for number in range(10):
         with live(make_project(tmp_path)) as disk:
             disk.write("web.py", f"web = {number + 2}\n")
-            disk.until("web.py")
+            assert disk.until("web.py")
 
 
 def test_a_look_that_is_asked_for_sees_what_was_saved_before(disk: Live) -> None:

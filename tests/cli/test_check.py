@@ -1,0 +1,110 @@
+"""`devrun check` says what would be built, run, mounted and watched, and by which rule, engine or not."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devrun.errors import ExitCode
+
+Devrun = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_a_project_is_explained_without_an_engine(devrun: Devrun) -> None:
+    """Everything that follows from the files alone."""
+    ended = devrun("check")
+
+    assert (
+        ended.stdout
+        == """\
+devrun.toml is valid: project shop
+
+image default: built from Dockerfile
+  built again when the meaning of one of these changes:
+    Dockerfile: the Dockerfile
+    requirement.txt: Dockerfile:3 COPY requirement.txt . (dependency file)
+  copied into it, but no reason to build it again:
+    app.py: Dockerfile:4 COPY . .: shown by the mount instead
+    devrun.toml: Dockerfile:4 COPY . .: shown by the mount instead
+    job.py: Dockerfile:4 COPY . .: shown by the mount instead
+
+target web: runs app.py in image default
+  mounted: this folder at /app (the WORKDIR of the Dockerfile)
+  published: port 5000 of the container as port 8080 of this machine
+  restarted: by an edit of any mounted Python file, except the scripts of other targets
+
+target job: runs job.py in image default
+  mounted: this folder at /app (the WORKDIR of the Dockerfile)
+  restarted: by an edit of any mounted Python file, except the scripts of other targets
+
+watched: 5 files in 1 folder
+"""
+    )
+    assert ended.stderr.startswith("no engine: ")
+    assert ended.returncode == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("mount = false", "mounted: nothing (`mount = false`), the image carries its code"),
+        ('mount.path = "/srv"', "mounted: this folder at /srv (`path` of [mount])"),
+        ('mount.source = "src"', "mounted: src at /app (the WORKDIR of the Dockerfile)"),
+        ('restart-on = "none"', 'restarted: by no edit (`restart-on = "none"`)'),
+        ('restart-on = "any"', 'restarted: by an edit of any mounted file (`restart-on = "any"`)'),
+        ('watch = ["*.html"]', "restarted: by an edit of any mounted Python file, and *.html (`watch`)"),
+        ("autostart = false", "is not started by itself (`autostart = false`)"),
+        ("ports = [80]", "published: port 80 of the container as a free port of this machine"),
+        ('ports = ["0.0.0.0:1:2/udp"]', "published: port 2/udp of the container as port 1 of 0.0.0.0"),
+    ],
+)
+def test_each_key_is_said_in_words(devrun: Devrun, project: Path, keys: str, said: str) -> None:
+    """And which key it was."""
+    (project / "src").mkdir()
+    (project / "devrun.toml").write_text(f'[targets.web]\nscript = "app.py"\n{keys}\n')
+
+    assert f"\n  {said}\n" in devrun("check").stdout
+
+
+def test_an_image_without_a_workdir_is_explained(devrun: Devrun, project: Path) -> None:
+    """Nothing can be mounted, and the remedy is named."""
+    (project / "Dockerfile").write_text("ARG BASE=python\nFROM ${BASE} AS dev\nCOPY app.py /\n")
+    (project / "devrun.toml").write_text('[image]\nstage = "dev"\n')
+    said = devrun("check").stdout
+
+    assert "image default: built from Dockerfile, stage dev\n  on top of python\n" in said
+    assert "app.py: Dockerfile:3 COPY app.py / (a target has no mount)" in said
+    assert "target main: runs the image's command in image default" in said
+    assert "its Dockerfile has no WORKDIR" in said
+    assert "`path` in [mount]" in said
+
+
+def test_what_a_build_would_not_find_is_a_problem(devrun: Devrun, project: Path) -> None:
+    """It is told before anything is built, by the exit code too."""
+    (project / "Dockerfile").write_text("FROM scratch\nCOPY ap.py /\n")
+    ended = devrun("check")
+
+    assert "  problem: Dockerfile:2 COPY ap.py /: 'ap.py' in the build context is not there" in ended.stdout
+    assert ended.returncode == ExitCode.USAGE
+
+
+def test_of_many_files_the_first_ones_are_named(devrun: Devrun, project: Path) -> None:
+    """A context may hold thousands."""
+    for number in range(100):
+        (project / f"{number}.txt").touch()
+
+    assert "\n    and 83 more files\n" in devrun("check").stdout
+
+
+def test_values_of_the_environment_are_not_shown(devrun: Devrun, project: Path) -> None:
+    """They may be secrets."""
+    (project / ".env").write_text("TOKEN=hunter2\n")
+    (project / "devrun.toml").write_text(
+        '[image]\nargs = { A = "hunter2" }\n'
+        '[targets.web]\nscript = "app.py"\nenv = { KEY = "hunter2" }\nenv-file = ".env"\n'
+    )
+    ended = devrun("check")
+
+    assert "hunter2" not in ended.stdout + ended.stderr
+    assert ended.returncode == ExitCode.OK

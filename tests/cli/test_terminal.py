@@ -1,0 +1,248 @@
+"""`devrun watch` says its own lines on stderr, and shows on stdout what targets write."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from devrun.cli.terminal import Terminal
+from devrun.config.project import ImageName, Project, Script, Spec, TargetConfig, TargetName
+from devrun.core.actions import BuildImage, HashInputs, RestartContainer
+from devrun.core.decide import Hold, HoldKind
+from devrun.core.events import Cancelled, ContainerStarted, Failed, ImageBuilt, Lost
+from devrun.core.values import Built, Container, ContainerId, Digest, Fingerprint, ImageId, Phase
+from devrun.engine.protocol import BuildProgress, OutputLine
+
+WEB, JOB = TargetName("web"), TargetName("job-2")
+IMAGE = ImageName("default")
+RESTART = RestartContainer(WEB, ContainerId("c"), Digest("d"), 0, "app.py changed")
+BUILD = BuildImage(IMAGE, Fingerprint("f"), 0, "Dockerfile changed")
+STARTED = ContainerStarted(Container(ContainerId("c"), "web", ImageId("i"), Spec(""), Phase.RUNNING))
+
+
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def a_project(*names: TargetName) -> Project:
+    targets = {name: TargetConfig(name, IMAGE, Script("app.py")) for name in names}
+    return Project("shop", "shop-0", Path("/srv/shop"), "0", None, {}, targets)
+
+
+def a_line(text: str, target: TargetName = WEB) -> OutputLine:
+    return OutputLine(target, "stdout", text, 0, ContainerId("c"))
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal(a_project(WEB, JOB), frozenset())
+
+
+def on_a_screen(monkeypatch: pytest.MonkeyPatch, terminal: Terminal) -> str:
+    """Let something be said on a terminal that shows stdout and stderr, and return it."""
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    terminal.output(a_line("\x1b[31mred"))
+    terminal.action_finished(RESTART, STARTED, 0.5)
+    return screen.getvalue()
+
+
+def test_own_lines_go_to_stderr_and_say_what_is_done_and_why(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """stdout is left to the targets."""
+    terminal.begin()
+    terminal.action_started(BUILD)
+    terminal.action_finished(BUILD, ImageBuilt(Built(Fingerprint("f"), ImageId("i"), 0.0)), 12.345)
+    terminal.action_started(RESTART)
+    terminal.action_finished(RESTART, STARTED, 0.5)
+    said = capsys.readouterr()
+
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "devrun: watching /srv/shop (web, job-2); Ctrl-C stops",
+        "devrun: image default: building (Dockerfile changed)",
+        "devrun: image default: built in 12.35 s",
+        "devrun: web: restarting (app.py changed)",
+        "devrun: web: restarted in 0.50 s",
+    ]
+
+
+def test_looking_is_not_said(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """It changes nothing; nor does a build that was given up have to be told again."""
+    hashing = HashInputs(IMAGE, 0, "Dockerfile changed")
+    terminal.action_started(hashing)
+    terminal.action_finished(hashing, Cancelled(), 0.1)
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_failure_is_said_with_its_output_and_its_remedy(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason stands below the output, where the eye is."""
+    terminal.action_finished(BUILD, Failed("exit code 1", "see above", "RUN false", ("one", "two")), 1.0)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "devrun: image default:   one",
+        "devrun: image default:   two",
+        "devrun: image default: exit code 1",
+        "devrun: image default:   hint: see above",
+    ]
+
+
+def test_an_engine_that_comes_and_goes_is_said(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what to do about it."""
+    terminal.engine_changed(up=True, text="Docker 20.10", hint="")
+    terminal.action_finished(RESTART, Lost("connection reset"), 1.0)
+    terminal.engine_changed(up=False, text="connection refused", hint="start it")
+    terminal.engine_changed(up=False, text="no answer", hint="")
+
+    assert capsys.readouterr().err.splitlines() == [
+        "devrun: connected with Docker 20.10",
+        "devrun: web: the engine went away meanwhile: connection reset",
+        "devrun: the engine is not there: connection refused",
+        "devrun:   hint: start it",
+        "devrun: the engine is not there: no answer",
+    ]
+
+
+def test_a_hold_is_said_once_until_something_happens(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is decided anew after every event; what goes without saying is not said at all."""
+    crashed = Hold(HoldKind.CRASHED, "crashed 1")
+    terminal.held("target web", Hold(HoldKind.UP_TO_DATE, "up to date"))
+    terminal.held("target web", crashed)
+    terminal.held("target web", crashed)
+    terminal.held("target job-2", Hold(HoldKind.EXITED, "exited 0"))
+    terminal.action_started(RESTART)
+    terminal.held("target web", crashed)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "devrun: web: crashed 1",
+        "devrun: job-2: exited 0",
+        "devrun: web: restarting (app.py changed)",
+        "devrun: web: crashed 1",
+    ]
+
+
+def test_each_step_of_a_build_is_said_once(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its output lines come with the step's name again."""
+    terminal.build_progressed(IMAGE, BuildProgress(1, 3, "FROM python", cached=True))
+    terminal.build_progressed(IMAGE, BuildProgress(2, 3, "RUN make"))
+    terminal.build_progressed(IMAGE, BuildProgress(2, 3, "RUN make", "cc -o"))
+    terminal.build_progressed(IMAGE, BuildProgress(0, 0, "pulling python", "40 %"))
+    terminal.build_progressed(IMAGE, BuildProgress(0, 0, ""))
+
+    assert capsys.readouterr().err.splitlines() == [
+        "devrun: image default: [1/3] FROM python (cached)",
+        "devrun: image default: [2/3] RUN make",
+        "devrun: image default: pulling python",
+    ]
+
+
+def test_a_hint_is_said_once(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """However often the daemon finds it."""
+    terminal.hinted("target web", "listen on 0.0.0.0")
+    terminal.hinted("target web", "listen on 0.0.0.0")
+    terminal.noticed("devrun.toml changed")
+
+    assert capsys.readouterr().err == "devrun: web: hint: listen on 0.0.0.0\ndevrun: devrun.toml changed\n"
+
+
+def test_output_goes_to_stdout_by_the_name_of_its_target(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All names take the same width."""
+    terminal.output(a_line("one"))
+    terminal.output(a_line("two", JOB))
+    said = capsys.readouterr()
+
+    assert (said.out, said.err) == ("web   | one\njob-2 | two\n", "")
+
+
+@pytest.mark.parametrize(
+    "terminal",
+    [Terminal(a_project(WEB), frozenset()), Terminal(a_project(WEB, JOB), frozenset({WEB}))],
+    ids=["one target", "one chosen"],
+)
+def test_one_target_alone_needs_no_name(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its output is what it would be without devrun."""
+    terminal.output(a_line("one"))
+
+    assert capsys.readouterr().out == "one\n"
+
+
+def test_output_cannot_command_the_terminal(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no terminal, colours are left out too."""
+    terminal.output(a_line("\x1b[31mred\x1b]0;title\x07\x1b[2J"))
+    terminal.hinted("target \x1b[2J", "\x9b2J")
+    said = capsys.readouterr()
+
+    assert said.out == "web   | red\\x1b]0;title\\x07\\x1b[2J\n"
+    assert "\x1b" not in said.err
+    assert "\x9b" not in said.err
+
+
+def test_colours_are_for_terminals(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a target stay, and end with its line."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    assert on_a_screen(monkeypatch, terminal) == (
+        "\x1b[36mweb   | \x1b[0m\x1b[31mred\x1b[0m\n"
+        "\x1b[1mdevrun:\x1b[0m \x1b[32mweb: restarted in 0.50 s\x1b[0m\n"
+    )
+
+
+def test_nobody_gets_colours_who_does_not_want_them(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NO_COLOR is honoured."""
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert on_a_screen(monkeypatch, terminal) == "web   | red\ndevrun: web: restarted in 0.50 s\n"
+
+
+def test_quiet_says_only_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """The output of targets is what it is for."""
+    terminal = Terminal(a_project(WEB), frozenset(), quiet=True)
+    terminal.begin()
+    terminal.action_started(RESTART)
+    terminal.engine_changed(up=True, text="Docker", hint="")
+    terminal.held("target web", Hold(HoldKind.EXITED, "exited 0"))
+    terminal.build_progressed(IMAGE, BuildProgress(1, 2, "RUN make"))
+    assert capsys.readouterr().err == ""
+    terminal.output(a_line("one"))
+    terminal.action_finished(RESTART, Failed("port 80 is taken"), 1.0)
+    terminal.held("target web", Hold(HoldKind.CRASHED, "crashed 1"))
+    said = capsys.readouterr()
+
+    assert said.out == "one\n"
+    assert said.err == "devrun: web: port 80 is taken\ndevrun: web: crashed 1\n"
+
+
+def test_output_that_nobody_reads_any_more_stops_nothing(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The containers run on, and what is said of them is still said."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    closed = io.StringIO()
+    closed.close()
+    for stream in (Gone(), closed):
+        monkeypatch.setattr(sys, "stdout", stream)
+        terminal.output(a_line("one"))
+    terminal.noticed("still here")
+
+    assert capsys.readouterr().err == "devrun: still here\n"

@@ -1,0 +1,268 @@
+"""The output of targets comes once and whole, whatever happens to containers and connections."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from devrun.config.project import Port, TargetConfig, TargetName
+from devrun.core.events import ContainerTouched, Event, HintFound, OutputEnded
+from devrun.core.values import BuildContext, Container, ContainerId, Fingerprint, ImageId
+from devrun.daemon import output
+from devrun.daemon.output import RELOADER_HINT, TAIL_LINES, TAIL_WIDTH, Followers
+from devrun.engine.protocol import OutputLine
+from devrun.errors import EngineError, EngineUnreachableError
+from tests.engine.bench import Collected, make_project, make_target
+from tests.fake_engine import FakeEngine
+
+WEB = TargetName("web")
+GOES_ON = "import signal\nsignal.pause()\n"
+
+
+@dataclass
+class Scene:
+    """One target on a fake engine, and what its followers say."""
+
+    engine: FakeEngine
+    target: TargetConfig
+    image: ImageId
+    events: Collected[Event] = field(default_factory=Collected)
+    lines: Collected[OutputLine] = field(default_factory=Collected)
+
+    def __post_init__(self) -> None:
+        self.followers = Followers(self.events.add, self.lines.add)
+
+    @property
+    def root(self) -> Path:
+        return self.engine.project.root
+
+    def start(self, script: str = GOES_ON) -> Container:
+        """Start the target, and follow it."""
+        (self.root / "app.py").write_text(script)
+        container = self.engine.recreate(self.target, self.image, None)
+        self.update()
+        return container
+
+    def update(self) -> None:
+        """Look, and follow, as the daemon does after each look."""
+        seen = self.engine.inspect_target(WEB)
+        self.followers.update(self.engine, self.target, seen[0] if seen else None)
+
+    def until(self, text: str) -> list[str]:
+        """Return all lines, once there is one with a text."""
+        found = self.lines.until(lambda items: any(item.text == text for item in items))
+        return [line.text for line in found]
+
+    def until_touched(self, count: int = 1) -> None:
+        """Wait until the followers asked for a look."""
+        self.events.until(lambda items: sum(isinstance(item, ContainerTouched) for item in items) >= count)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """A target with a published port, not started."""
+    target = TargetConfig(
+        WEB,
+        make_target(tmp_path).image,
+        make_target(tmp_path).program,
+        mount=make_target(tmp_path).mount,
+        ports=(Port(5000, 8080),),
+    )
+    project = make_project(tmp_path, web=target)
+    engine = FakeEngine(project)
+    image = next(iter(project.images.values()))
+    built = engine.build_image(image, Fingerprint("f"), BuildContext("", (), ()), lambda _: None)
+    made = Scene(engine, target, built.id)
+    yield made
+    made.followers.close()
+    engine.close()
+
+
+def test_lines_come_once_over_restarts_of_a_container(scene: Scene) -> None:
+    """None is lost and none is doubled, however short a run is."""
+    container = scene.start('print("run")\nsignal.pause()\n')
+    for number in range(20):
+        scene.engine.emit(WEB, f"line {number}")
+        if number % 2:
+            scene.engine.restart(scene.target, container.id, ())
+        scene.update()
+    scene.engine.emit(WEB, "last")
+
+    lines = scene.until("last")
+    assert [line for line in lines if line != "run"] == [*(f"line {number}" for number in range(20)), "last"]
+    assert lines.count("run") == 11
+
+
+def test_the_same_run_is_followed_once(scene: Scene) -> None:
+    """The daemon asks after every event."""
+    scene.start()
+    for _ in range(5):
+        scene.update()
+    scene.engine.emit(WEB, "hello")
+    scene.until("hello")
+
+    assert scene.engine.calls.count("follow_output") == 1
+
+
+def test_a_cut_connection_is_resumed_where_it_ended(scene: Scene) -> None:
+    """The program ran on: what it wrote meanwhile comes, and nothing again."""
+    scene.start()
+    scene.engine.emit(WEB, "before")
+    scene.until("before")
+    scene.engine.go_down()
+    scene.engine.emit(WEB, "meanwhile")
+    scene.until_touched()
+    scene.engine.go_up()
+    scene.update()
+    scene.engine.emit(WEB, "after")
+
+    assert scene.until("after") == ["before", "meanwhile", "after"]
+
+
+def test_a_recreated_container_is_followed_from_its_first_line(scene: Scene) -> None:
+    """It has another id, and a log of its own."""
+    scene.start('print("one")\nsignal.pause()\n')
+    scene.until("one")
+    scene.start('print("two")\nsignal.pause()\n')
+
+    assert scene.until("two") == ["one", "two"]
+
+
+def test_the_last_lines_of_a_run_are_kept(scene: Scene) -> None:
+    """So many of them, so much of each: status shows them where a program crashed."""
+    scene.start()
+    for number in range(TAIL_LINES + 10):
+        scene.engine.emit(WEB, f"{number} " + "x" * 1000)
+    scene.lines.until(lambda items: len(items) == TAIL_LINES + 10)
+    scene.engine.crash(WEB)
+
+    events = scene.events.until(lambda items: any(isinstance(item, OutputEnded) for item in items))
+    (ended,) = (event for event in events if isinstance(event, OutputEnded))
+    assert len(ended.tail) == TAIL_LINES
+    assert ended.tail[0].startswith("10 ")
+    assert {len(line) for line in ended.tail} == {TAIL_WIDTH}
+
+
+def test_what_an_earlier_daemon_has_shown_is_only_kept(scene: Scene) -> None:
+    """An adopted container's old lines are not shown again, but stand in its tail."""
+    scene.engine._clock = lambda: 1_700_000_000.0
+    (scene.root / "app.py").write_text('print("old")\nsignal.pause()\n')
+    scene.engine.recreate(scene.target, scene.image, None)
+    scene.update()
+    scene.engine._clock = time.time
+    scene.engine.emit(WEB, "new")
+    assert scene.until("new") == ["new"]
+    scene.engine.crash(WEB)
+
+    events = scene.events.until(lambda items: any(isinstance(item, OutputEnded) for item in items))
+    assert [event.tail for event in events if isinstance(event, OutputEnded)] == [("old", "new")]
+
+
+def test_a_run_that_has_ended_is_not_followed_again(scene: Scene) -> None:
+    """All of it was read."""
+    scene.start('print("done")\n')
+    scene.until("done")
+    scene.until_touched()
+    scene.update()
+    container = scene.engine.inspect_target(WEB)[0]
+    scene.engine.restart(scene.target, container.id, ())
+    scene.update()
+    scene.lines.until(lambda items: len(items) == 2)
+
+    assert scene.engine.calls.count("follow_output") == 2
+
+
+def test_output_that_the_engine_refuses_is_not_asked_for_again(scene: Scene) -> None:
+    """A logging driver that cannot be read would be asked without end."""
+    scene.engine.fail("follow_output", EngineError("the logging driver does not support reading"))
+    container = scene.start()
+    for _ in range(3):
+        scene.update()
+    scene.engine.restart(scene.target, container.id, ())
+    scene.update()
+    scene.engine.emit(WEB, "later")
+
+    scene.until("later")
+    assert scene.engine.calls.count("follow_output") == 2
+
+
+def test_output_that_is_cut_at_once_is_asked_for_with_pauses(scene: Scene) -> None:
+    """There is no busy loop between the looks and the streams."""
+    scene.engine.fail("follow_output", EngineUnreachableError("timed out"))
+    scene.engine.fail("follow_output", EngineUnreachableError("timed out"))
+    scene.start()
+    began = time.monotonic()
+    scene.until_touched()
+    scene.update()
+    scene.until_touched(2)
+    scene.update()
+    scene.engine.emit(WEB, "at last")
+
+    scene.until("at last")
+    assert time.monotonic() - began >= 2 * output.AGAIN_S
+
+
+def test_a_reloader_of_the_programs_own_is_hinted_at_once_a_run(scene: Scene) -> None:
+    """It would restart the program a second time on each edit."""
+    scene.start()
+    for text in (" * Restarting with stat", " * Restarting with stat", "end"):
+        scene.engine.emit(WEB, text)
+    scene.until("end")
+
+    hints = [event for event in scene.events.items if isinstance(event, HintFound)]
+    assert [(event.target, event.hint) for event in hints] == [(WEB, RELOADER_HINT)]
+
+
+class Deaf(FakeEngine):
+    """Its containers listen where a test says."""
+
+    found: frozenset[tuple[str, int]] = frozenset()
+
+    def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
+        self.calls.append("listeners")
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("listeners", "is_hidden"),
+    [
+        ({("127.0.0.1", 5000)}, True),
+        ({("127.0.0.1", 5000), ("::1", 5000)}, True),
+        ({("127.0.0.1", 5000), ("0.0.0.0", 5000)}, False),
+        ({("::", 5000)}, False),
+        ({("::1234", 5000)}, False),
+        ({("127.0.0.1", 6000)}, False),
+    ],
+)
+def test_a_port_served_on_loopback_only_is_hinted_at(
+    scene: Scene, listeners: set[tuple[str, int]], *, is_hidden: bool
+) -> None:
+    """It is published, and cannot be reached all the same."""
+    scene.engine.__class__ = Deaf
+    scene.engine.found = frozenset(listeners)  # type: ignore[attr-defined]
+    scene.start()
+    scene.followers._check_listeners(scene.engine, scene.target, scene.engine.inspect_target(WEB)[0])
+
+    hints = {event.hint for event in scene.events.items if isinstance(event, HintFound)}
+    assert any("port 5000 cannot be reached" in hint for hint in hints) is is_hidden
+
+
+def test_whoever_shows_the_lines_and_fails_ends_the_following_only(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says so; there is no storm of attempts."""
+    shown: list[str] = []
+
+    def emit(line: OutputLine) -> None:
+        shown.append(line.text)
+        raise BrokenPipeError
+
+    scene.followers = Followers(scene.events.add, emit)
+    scene.start('print("one")\nprint("two")\nsignal.pause()\n')
+    scene.events.until(lambda items: any(isinstance(item, OutputEnded) for item in items))
+    scene.update()
+
+    assert shown == ["one"]
+    assert "is not followed any more" in caplog.text

@@ -1,0 +1,64 @@
+"""The watcher hints at what happens, says what it cannot do, and ends when told."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError
+from tests.sources.live_disk import LIMIT_S
+
+
+def test_a_hint_names_the_file_in_a_watched_directory(tmp_path: Path) -> None:
+    """What lies deeper is not watched."""
+    (tmp_path / "deep").mkdir()
+    watcher = Watcher([str(tmp_path)])
+    (tmp_path / "deep" / "f").touch()
+    (tmp_path / "f").touch()
+
+    assert watcher.wait(LIMIT_S, threading.Event()) == frozenset([str(tmp_path / "f")])
+    watcher.close()
+
+
+def test_nothing_happened_is_none(tmp_path: Path) -> None:
+    """At the time-out, however short, and at once when it is told to stop."""
+    watcher = Watcher([str(tmp_path)])
+    stop = threading.Event()
+
+    assert watcher.wait(0.02, stop) is None
+    assert watcher.wait(-1.0, stop) is None
+    stop.set()
+    assert watcher.wait(1000.0, stop) is None
+    watcher.close()
+
+
+def test_a_directory_that_is_gone_is_an_error_of_its_own(tmp_path: Path) -> None:
+    """The list is out of date, which is no fault of the system."""
+    with pytest.raises(DirectoryGoneError):
+        Watcher([str(tmp_path), str(tmp_path / "gone")])
+
+
+def test_names_that_are_no_utf8_are_left_out_or_end_it(tmp_path: Path) -> None:
+    """A directory of such a name is not watched; an event with one cannot be told."""
+    bad = tmp_path / "\udcff"
+    bad.mkdir()
+    watcher = Watcher([str(tmp_path), str(bad)])
+    assert watcher.is_partial
+    assert not Watcher([str(tmp_path)]).is_partial
+    (tmp_path / "\udcfe").touch()
+
+    with pytest.raises(WatcherError, match="decode"):
+        watcher.wait(LIMIT_S, threading.Event())
+    watcher.close()
+
+
+def test_a_closed_watcher_gives_its_watches_back(tmp_path: Path) -> None:
+    """There are 128 for all programs of a user, by default."""
+    for _ in range(300):
+        watcher = Watcher([str(tmp_path)])
+        watcher.close()
+    watcher = Watcher([str(tmp_path)])
+    (tmp_path / "f").touch()
+
+    assert watcher.wait(LIMIT_S, threading.Event())
+    watcher.close()
