@@ -1,7 +1,7 @@
 """`devrun check`: what would be built, run, mounted and watched, and by which rule."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from devrun.engine.protocol import Engine
 from devrun.errors import DevrunError, EngineUnreachableError, ExitCode
 from devrun.sources.closure import mount_path
 from devrun.sources.disk import Disk
+from devrun.sources.input_search import InputFile
 from devrun.sources.inputs import Inputs
 
 MOST_FILES = 20
@@ -62,20 +63,21 @@ def _print_image(project: Project, image: ImageConfig, inputs: Inputs) -> None:
     if inputs.context.bases:
         _say(1, f"on top of {', '.join(inputs.context.bases)}")
     _say(1, "built again when the meaning of one of these changes:")
-    _print_files(f"{_short(project, file.path)}: {file.rule}" for file in inputs.files if file.decides)
-    if others := [file for file in inputs.files if not file.decides]:
+    _say(2, f"{_short(project, image.dockerfile)}: it says how to build")
+    files = [file for file in inputs.files if file.path != image.dockerfile]
+    _print_files(project, [file for file in files if file.decides])
+    if others := [file for file in files if not file.decides]:
         _say(1, "copied into it, but no reason to build it again:")
-        _print_files(f"{_short(project, file.path)}: {file.rule}" for file in others)
+        _print_files(project, others)
     for problem in inputs.problems:
         _say(1, f"problem: {problem.error}" + (f" ({problem.hint})" if problem.hint else ""))
 
 
-def _print_files(lines: Iterator[str]) -> None:
-    said = list(lines)
-    for line in said[:MOST_FILES]:
-        _say(2, line)
-    if len(said) > MOST_FILES:
-        _say(2, f"and {_count(len(said) - MOST_FILES, 'more file')}")
+def _print_files(project: Project, files: Sequence[InputFile]) -> None:
+    for file in files[:MOST_FILES]:
+        _say(2, f"{_short(project, file.path)}: {file.rule}")
+    if len(files) > MOST_FILES:
+        _say(2, f"and {_count(len(files) - MOST_FILES, 'more file')}")
 
 
 def _print_target(project: Project, target: TargetConfig, disk: Disk, engine: Engine | None) -> None:
@@ -126,8 +128,8 @@ def _planned(target: TargetConfig, disk: Disk, engine: Engine | None) -> tuple[s
         fingerprint = disk.inputs(target.image).fingerprint
         built = [one for one in engine.inspect_image(target.image) if one.fingerprint == fingerprint]
         if not built:
-            return ("started: what exactly is told once its image is built",)
-        return tuple(f"started: {line}" for line in engine.explain(target, built[0].id))
+            return ("container: what it starts is told once its image is built",)
+        return tuple(f"container: {line}" for line in engine.explain(target, built[0].id))
     except DevrunError as error:
         return (f"cannot be planned: {error.message}",)
 

@@ -15,7 +15,7 @@ SLUG_LIMIT = 40
 def slugify(name: str) -> str:
     """Return `name` as `[a-z0-9-]`; a name that has no such spelling gets a hash."""
     slug = transliterate(name.encode("utf-8", "replace").decode(), max_length=SLUG_LIMIT)
-    return slug or "x" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:7]
+    return slug or "x" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:7]
 
 
 def project_slug(name: str, root: Path) -> str:

@@ -142,16 +142,20 @@ def values_of(action: Action) -> tuple[object, ...]:
             return (action.fingerprint, action.build)
         case RemoveImage():
             return (action.fingerprint,)
-        case CheckSyntax():
-            return (action.container, action.files)
         case RecreateContainer():
             return (action.image, action.spec, action.digest, action.run)
         case RestartContainer():
             return (action.container, action.digest, action.run)
-        case StopContainer():
+        case StopContainer() | CheckSyntax():
             return (action.container,)
-        case RemoveContainer():
+        case RemoveContainer():  # pragma: no branch - no other is left
             return action.containers
+
+
+def failure_key(action: Action) -> str:
+    """Return under what a failure is kept: one for each kind, and for each image that cannot be removed."""
+    kind = type(action).__name__
+    return f"{kind} {action.fingerprint}" if isinstance(action, RemoveImage) else kind
 
 
 def subject_of(action: Action) -> str:

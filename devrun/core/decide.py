@@ -29,6 +29,7 @@ from devrun.core.actions import (
     Start,
     StopContainer,
     changed_cause,
+    failure_key,
     values_of,
 )
 from devrun.core.model import Failures, Image, State, Target, usable_image
@@ -312,7 +313,7 @@ def _decide_loaded(target: Target) -> Hold:
 
 def _failure_of(action: Action, failures: Failures) -> Failure | None:
     """Return the failure that holds back this very action with these very values."""
-    failure = failures.get(type(action).__name__)
+    failure = failures.get(failure_key(action))
     return failure if failure and failure.values == values_of(action) else None
 
 

@@ -24,7 +24,7 @@ from devrun.core.values import (
 )
 
 Failures = Mapping[str, Failure]
-"""The last failure of each kind of action that has not succeeded since."""
+"""The last failure of each kind of action (`failure_key`) that has not succeeded since."""
 
 
 @dataclass(frozen=True, slots=True)

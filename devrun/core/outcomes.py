@@ -25,6 +25,7 @@ from devrun.core.actions import (
     Start,
     StopContainer,
     TargetAction,
+    failure_key,
     values_of,
 )
 from devrun.core.events import (
@@ -63,7 +64,7 @@ def started(state: State, event: ActionStarted) -> State:
             return replace(state, images={**state.images, action.image: image})
         case InspectTarget() | CheckSyntax() | StopContainer() | RemoveContainer():
             target = replace(state.targets[action.target], running=action, running_since=event.at)
-        case RecreateContainer() | RestartContainer():
+        case RecreateContainer() | RestartContainer():  # pragma: no branch - no other is left
             # What changed belongs to this start; what changes from here on belongs to the next one.
             target = replace(
                 state.targets[action.target],
@@ -83,7 +84,7 @@ def _begin_image(image: Image, action: ImageAction, at: float) -> Image:
             return replace(image, hashing=action)
         case CancelBuild():
             return replace(image, cancelling=True)
-        case InspectImage() | BuildImage() | RemoveImage():
+        case InspectImage() | BuildImage() | RemoveImage():  # pragma: no branch - no other is left
             return replace(image, running=action, running_since=at, progress="")
 
 
@@ -211,7 +212,7 @@ def _write_back_target(state: State, target: Target, action: TargetAction, event
             kept = tuple(c for c in target.observed or () if c.id not in action.containers)
             return replace(target, observed=kept)
         case _:
-            return target
+            raise AssertionError(f"{event.outcome} is no outcome of {action}")
 
 
 def _start_written(target: Target, action: Start, container: Container, at: float) -> Target:
@@ -299,14 +300,13 @@ def _last(
 
 
 def _with_failure(failures: Failures, action: Action, failed: Failed, at: float) -> Failures:
-    kind = type(action).__name__
-    before = failures.get(kind)
+    before = failures.get(failure_key(action))
     tries = before.tries + 1 if before and before.values == values_of(action) else 1
     failure = Failure(
-        kind, values_of(action), failed.error, failed.hint, failed.step, failed.output, at=at, tries=tries
+        values_of(action), failed.error, failed.hint, failed.step, failed.output, at=at, tries=tries
     )
-    return {**failures, kind: failure}
+    return {**failures, failure_key(action): failure}
 
 
 def _without_failure(failures: Failures, action: Action) -> Failures:
-    return {kind: failure for kind, failure in failures.items() if kind != type(action).__name__}
+    return {key: failure for key, failure in failures.items() if key != failure_key(action)}

@@ -101,7 +101,7 @@ def _told(
             )
         case GitStarted() | GitEnded():
             return replace(state, git=isinstance(event, GitStarted))
-        case TimePassed():
+        case TimePassed():  # pragma: no branch - no other is left
             return state
 
 
@@ -118,7 +118,7 @@ def _wished(
             return _on_targets(state, names, lambda target: replace(target, wanted=False))
         case RebuildRequested(images=images):
             return replace(state, images=_changed(state.images, images, _raise_build))
-        case ShutdownRequested(remove=remove):
+        case ShutdownRequested(remove=remove):  # pragma: no branch - no other is left
             gone = state.targets if remove else ()
             closing = _on_targets(state, gone, lambda target: replace(target, gone=True))
             return replace(closing, closing=True)

@@ -99,7 +99,6 @@ class Loaded:
 class Failure:
     """A failed action: it holds back only the same kind of action with the same values."""
 
-    kind: str
     values: tuple[object, ...]
     error: str
     hint: str = ""

@@ -22,7 +22,7 @@ devrun.toml is valid: project shop
 
 image default: built from Dockerfile
   built again when the meaning of one of these changes:
-    Dockerfile: the Dockerfile
+    Dockerfile: it says how to build
     requirement.txt: Dockerfile:3 COPY requirement.txt . (dependency file)
   copied into it, but no reason to build it again:
     app.py: Dockerfile:4 COPY . .: shown by the mount instead

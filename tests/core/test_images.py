@@ -256,6 +256,18 @@ def test_an_image_that_cannot_be_removed_is_not_tried_again(story: Story) -> Non
     assert hold_of(story) is HoldKind.UP_TO_DATE
 
 
+def test_several_images_that_cannot_be_removed_are_each_tried_once(story: Story) -> None:
+    """The refusal of one removal does not make room for another try of the other."""
+    story.failing["RemoveImage"] = Failed("in use by a stranger")
+    lines = []
+    for content in ("one", "two", "three", "four", "five"):
+        story.changed("requirements.txt", content=content)
+        story.passed(1)
+        lines += story.settle()
+
+    assert lines.count("image default: RemoveImage (superseded)") == 3
+
+
 def test_inputs_that_cannot_be_read_are_read_again_after_a_growing_pause(story: Story) -> None:
     """A look that fails is repeated, later and later, and meanwhile nothing is settled."""
     story.failing["HashInputs"] = Failed("requirements.txt: permission denied")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from devrun.config.project import TargetConfig
+from devrun.engine.connection import Connection
 from devrun.engine.protocol import OutputLine
 from tests.engine.bench import GOES_ON, Bench, make_target, texts, written
 
@@ -55,3 +56,17 @@ def test_no_line_is_lost_or_repeated_over_restarts(real_bench: Bench, target: Ta
     seen += real_bench.output(container, since_ns=seen[-1].at_ns)
 
     assert texts(seen) == [str(number) for number in range(500)] * 4
+
+
+def test_reading_ends_with_a_container_that_is_removed(
+    real_bench: Bench, target: TargetConfig, connection: Connection
+) -> None:
+    """Somebody may remove it with its log while it is read: what came is what there was."""
+    real_bench.write("app.py", f'print("one")\n{GOES_ON}')
+    container = real_bench.start(target)
+
+    with real_bench.following(container) as lines:
+        lines.until(lambda items: len(items) == 1)
+        connection.client.remove_container(container.id, force=True)
+
+    assert texts(lines.items) == ["one"]
