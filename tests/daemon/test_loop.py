@@ -380,6 +380,7 @@ def test_containers_of_a_target_that_the_file_does_not_name_are_removed(yard: Ya
     with yard.running() as daemon:
         settled(daemon)
         until(daemon, lambda _: TargetName("old") not in yard.engine.known_targets(), "it is gone")
+        assert yard.engine.known_targets() == (TOOL, WEB)
 
 
 def load_with(yard: Yard, targets: str) -> Project:

@@ -123,6 +123,7 @@ def test_a_tricky_file_reads_as_buildkit_reads_it(text: str) -> None:
 
 
 AFTER_JSON = re.compile(r"\[[^\n]*\][^\n]*\S")
+GLUED = re.compile(r"<<[^\n]*\$\{")
 
 piece = st.sampled_from(
     [
@@ -161,6 +162,8 @@ def test_any_file_reads_as_buildkit_reads_it(text: str) -> None:
     """Whatever is put together from the signs that matter, both parsers agree on it."""
     # The oracle is older than BuildKit's decision to refuse an array with something behind it as JSON.
     assume(not AFTER_JSON.search(text))
+    # It is older, too, than the buffer by which `<<EOF${a:-b}` loses what stands before the variable.
+    assume(not GLUED.search(text))
 
     assert seen(text) == judged(text)
 
