@@ -91,6 +91,8 @@ class Dockerfile:
     stages: tuple[Stage, ...] = ()
     origin: str = "Dockerfile"
     """The file's name, for people."""
+    base_workdirs: Mapping[int, str] = field(default_factory=dict)
+    """The WORKDIR of external bases, where it is known, by the index of the stage that stands on them."""
 
     @classmethod
     def parse(cls, text: str, origin: str = "Dockerfile") -> "Dockerfile":
@@ -218,7 +220,10 @@ class Dockerfile:
             scope, workdir = last.scope, last.workdir
         else:
             scratch = stage.base.lower() == SCRATCH
-            scope, workdir = Scope({}, complete=scratch), "/" if scratch else None
+            scope, workdir = (
+                Scope({}, complete=scratch),
+                "/" if scratch else self.base_workdirs.get(stage.index),
+            )
         steps = []
         for instruction in self._instructions(stage, args):
             steps.append(Step(instruction, scope, workdir))

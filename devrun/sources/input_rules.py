@@ -7,7 +7,7 @@ anyway; with the exceptions that `InputRules.verdict` lists. Files need not exis
 import os
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devrun.config.project import (
@@ -138,10 +138,13 @@ def input_rules(
     workdir: str | None,
 ) -> InputRules:
     """Return the rules; `workdir`, of an image built earlier, counts where the Dockerfile does not say."""
+    chain = dockerfile.chain(image.stage, image.args)
     said = dockerfile.workdir(image.stage, image.args)
     place = said if said is not None else workdir
+    if workdir and not any(one.keyword == "WORKDIR" for stage in chain for one in stage.instructions):
+        # Then it is the base's own, to which relative destinations are relative as well.
+        dockerfile = replace(dockerfile, base_workdirs={chain[0].index: workdir})
     steps = dockerfile.steps(image.stage, image.args)
-    chain = dockerfile.chain(image.stage, image.args)
     return InputRules(
         context=Path(os.path.realpath(image.context)),
         root=project.root,

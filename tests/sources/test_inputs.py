@@ -383,6 +383,17 @@ def test_a_targets_own_script_is_seen_through_the_mount(tmp_path: Path, program:
     assert rules(inputs_of(tmp_path, programs=(program,)))["hello.py"][0] is False
 
 
+def test_a_relative_destination_is_below_the_workdir_of_the_base(tmp_path: Path) -> None:
+    """Where no WORKDIR is said at all, `COPY . .` goes where the mount shows the same files."""
+    (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . .\n")
+    for name in ("other.py", "requirements.txt"):
+        (tmp_path / name).write_text("")
+
+    found = rules(inputs_of(tmp_path, workdir="/srv"))
+    assert found["other.py"][0] is False
+    assert found["requirements.txt"][0] is True
+
+
 def test_the_workdir_of_an_earlier_image_counts_where_the_base_decides(tmp_path: Path) -> None:
     """With it the mount is known to show what was copied; a WORKDIR of the Dockerfile's own goes first."""
     place(tmp_path, "FROM a\nCOPY . /srv/\n")
