@@ -19,9 +19,6 @@ from devrun.sources.snapshot import Entry, Snapshot, look_at
 HALF_WRITTEN_S = 0.03
 """Editors truncate first, or move the old file away: what is empty, gone or broken gets a second look."""
 
-MOST_CHECKED = 300
-"""Files of a batch that are parsed: more are no edit but a checkout, which should not wait for that."""
-
 SECOND_NS = 1_000_000_000
 
 Form = tuple[bool, str]
@@ -54,7 +51,6 @@ class Contents:
     errors: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Line and message for each Python file that changed and does not parse."""
     _forms: dict[str, Form] = field(default_factory=dict)
-    _is_checking: bool = True
     _seen: dict[str, dict[tuple[int, int], set[str]]] = field(default_factory=dict)
     """For each Python file: the contents that it had under each pair of size and second."""
 
@@ -65,8 +61,6 @@ class Contents:
 
     def changes(self, paths: Iterable[str]) -> list[Change]:
         """Return those of `paths` whose content or form is another one than before."""
-        paths = list(paths)
-        self._is_checking = len(paths) <= MOST_CHECKED
         found = {path: self._change(path) for path in paths}
         unfinished = {path for path, change in found.items() if self._seems_unfinished(path, change)}
         if unfinished:
@@ -86,7 +80,7 @@ class Contents:
         after, is_stale = self._read(path)
         entry = self.snapshot.files.get(path)
         if before != after or path in self.errors:
-            self._check_syntax(path, entry if self._is_checking else None)
+            self._check_syntax(path, entry)
         if before == after and form == self._forms.get(path):
             return None
         # A file that was moved here keeps its times, and one that is gone has none.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devrun.sources.content import ContentHashes
-from devrun.sources.contents import HALF_WRITTEN_S, MOST_CHECKED, Change, Contents
+from devrun.sources.contents import HALF_WRITTEN_S, Change, Contents
 from devrun.sources.python_source import find_error
 from devrun.sources.snapshot import Root, Snapshot
 from tests.sources.live_disk import write
@@ -181,17 +181,6 @@ def test_what_does_not_parse_is_known_by_line_reason_and_content(desk: Desk) -> 
     (desk.root / "a.py").unlink()
     desk.changes()
     assert desk.contents.broken(path, "a.py") is None
-
-
-def test_a_checkout_does_not_wait_for_its_parsing(desk: Desk) -> None:
-    """Of a batch larger than any edit, nobody asks whether it parses; the next edit is asked again."""
-    write(desk.root, {f"m{number}.py": "def (" for number in range(MOST_CHECKED + 1)})
-
-    assert len(desk.changes()) == MOST_CHECKED + 1
-    assert desk.contents.errors == {}
-    write(desk.root, {"m0.py": "class ("})
-    assert desk.names() == ["m0.py"]
-    assert list(desk.contents.errors) == [str(desk.root / "m0.py")]
 
 
 @pytest.mark.parametrize(
