@@ -15,6 +15,7 @@ import click
 from devrun import __version__
 from devrun.cli.text import safe
 from devrun.config.find import find_file, real_file, root_key
+from devrun.control.peer import require_unix
 from devrun.errors import ConfigError, DevrunError, ExitCode
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Commands(click.Group):
 @click.pass_context
 def group(context: click.Context, directory: str, config: str | None, verbose: int, quiet: bool) -> None:  # noqa: FBT001 - click's way
     """A development runner for Python projects in Docker containers."""
+    require_unix()  # before anything is imported that other systems do not have
     context.obj = Options(Path(directory), Path(config) if config else None, -1 if quiet else verbose)
     level = {0: logging.ERROR, 1: logging.INFO}.get(context.obj.verbosity, logging.DEBUG)
     logging.basicConfig(
