@@ -92,7 +92,7 @@ def test_status_json_is_the_whole_report(scripts: Sandbox) -> None:
 
     assert shown.returncode == 0
     assert said["version"] == 1
-    assert said["settled"] is True
+    assert said["engine_up"] is True
     assert isinstance(said["targets"], dict)
     assert set(said["targets"]) == {"hello", "hello-cmd", "new-hello"}
     assert str(scripts.port) in said["targets"]["hello"]["ports"][0]
