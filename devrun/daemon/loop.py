@@ -43,14 +43,13 @@ from devrun.daemon.listener import Listener
 from devrun.daemon.monitor import Monitor
 from devrun.daemon.output import Followers
 from devrun.daemon.work import do
+from devrun.engine.plan import STOP_TIMEOUT_S
 from devrun.engine.protocol import BuildProgress, Connect
 from devrun.errors import DevrunError, ExitCode
 from devrun.sources.disk import Disk
 
 log = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S = 2
-"""What a container that devrun runs has by default, from its signal to its end."""
 CANCEL_PAUSE_S = 0.2
 CLOSE_MARGIN_S = 2.0
 """What all else may take at the end, beyond the containers' own time-outs."""

@@ -42,12 +42,6 @@ class Touched:
     image: ImageName | None = None
 
 
-class Stream(Protocol):
-    """Something that goes on until it is closed, from any thread."""
-
-    def close(self) -> None: ...
-
-
 class Engine(Protocol):
     """A container engine, seen from one project."""
 
