@@ -286,7 +286,7 @@ def test_a_limit_of_the_system_is_said_and_hides_no_edit(tmp_path: Path, limit: 
         f"""
         limit = pathlib.Path("/proc/sys/user/{limit}")
         with watching(root) as disk:
-            limit.write_text("1")
+            limit.write_text("0")
             disk.write("a/b/m.py", "1")
             disk.await_notice("watcher", "fs.inotify.max_user_")
             disk.until("a/b/m.py")
