@@ -214,7 +214,7 @@ def sandbox(tmp_path: Path, connection: Connection) -> Iterator[Callable[[str], 
 
 @pytest.fixture
 def scripts(sandbox: Callable[[str], Sandbox]) -> Sandbox:
-    """The example with three scripts, watched, at rest, and past the moment in which Python reads its files."""
+    """The example with three scripts, watched, at rest, and with its files read by Python."""
     project = sandbox("03-scripts").watch()
     project.settled("the first start")
     assert project.serves("Hello, world!"), project.output()
