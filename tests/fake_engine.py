@@ -23,6 +23,7 @@ from devrun.core.values import (
     Fingerprint,
     ImageId,
     Phase,
+    Saved,
 )
 from devrun.engine.protocol import BuildProgress, OutputLine, Touched
 from devrun.errors import BuildCancelledError, DevrunError, EngineError, EngineUnreachableError
@@ -208,11 +209,16 @@ class FakeEngine:
             ports = self._box(container).target.ports
             return frozenset(("0.0.0.0", port.container_port) for port in ports)
 
-    def check_syntax(self, container: ContainerId, files: Iterable[Broken]) -> frozenset[Broken]:
+    def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
         """Return the files that do not parse as they are now."""
         with self._entered("check_syntax"):
             self._box(container)
-            return frozenset(file for file in files if syntax_error(self._source(file.path)))
+            errors = {file: syntax_error(self._source(file.path)) for file in files}
+            return frozenset(
+                Broken(file.path, error.lineno or 1, error.msg, file.content)
+                for file, error in errors.items()
+                if error
+            )
 
     def explain(self, target: TargetConfig, image: ImageId) -> tuple[str, ...]:
         """Return what would be started."""

@@ -7,7 +7,7 @@ then: so an edit that comes during an action is never lost.
 from dataclasses import dataclass
 
 from devrun.config.project import ImageName, Spec, TargetName
-from devrun.core.values import Broken, ContainerId, Digest, Fingerprint, ImageId
+from devrun.core.values import Broken, ContainerId, Digest, Fingerprint, ImageId, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class InspectTarget:
 
 @dataclass(frozen=True, slots=True)
 class CheckSyntax:
-    """Ask the container's own Python about files that ours does not parse."""
+    """Ask the container's own Python whether it parses files, where it is another one than ours."""
 
     target: TargetName
     container: ContainerId
-    files: tuple[Broken, ...]
+    files: tuple[Saved, ...]
     cause: str
 
 

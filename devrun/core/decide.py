@@ -33,10 +33,13 @@ from devrun.core.actions import (
     values_of,
 )
 from devrun.core.model import Failures, Image, State, Target, usable_image
-from devrun.core.values import Container, Failure, Phase
+from devrun.core.values import Container, Digest, Failure, Phase
 
 KEPT_IMAGES = 3
 """Switching between a few branches should not build; more than this fills disks."""
+
+MOST_CHECKED = 100
+"""Files that the container's Python is asked about at once: they go into one command line."""
 
 RETRY_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Between looks at something that could not be looked at: fast at first, since most causes pass."""
@@ -229,7 +232,7 @@ def due_start(state: State, name: TargetName) -> Start | None:
             broken=target.broken,
             old=container.id if container else None,
         )
-    if target.loaded is None or (target.loaded.digest, target.loaded.run) != (source, target.run):
+    if not _has_loaded(target, container, source):
         return RestartContainer(
             target=name,
             container=container.id,
@@ -241,6 +244,19 @@ def due_start(state: State, name: TargetName) -> Start | None:
             stale=target.stale,
         )
     return None
+
+
+def _has_loaded(target: Target, container: Container, source: Digest) -> bool:
+    """Tell whether the container's last run was one of the present source.
+
+    A program that has done its work is run again only for what it reaches.
+    """
+    loaded = target.loaded
+    if loaded is None or loaded.run != target.run:
+        return False
+    if container.phase is Phase.EXITED and container.exit_code == 0:
+        return loaded.digest.reached == source.reached
+    return loaded.digest == source
 
 
 def _recreate_cause(state: State, target: Target, container: Container | None) -> str:
@@ -263,7 +279,7 @@ def _hold_back(state: State, name: TargetName, due: Start) -> Decision | None:
     target = state.targets[name]
     if failure := _failure_of(due, target.failures):
         return Hold(HoldKind.FAILED, failure.error)
-    if target.is_running and (guard := _guard_syntax(name, target)):
+    if target.is_running and (guard := _guard_syntax(state, name, target)):
         return guard
     if target.flapping:
         return Hold(HoldKind.FLAPPING, f"{target.flapping} changes after every start")
@@ -275,15 +291,24 @@ def _hold_back(state: State, name: TargetName, due: Start) -> Decision | None:
     return None
 
 
-def _guard_syntax(name: TargetName, target: Target) -> Decision | None:
-    known = target.sound | (target.loaded.broken if target.loaded else frozenset())
-    fresh = target.broken - known
-    if unsound := sorted(fresh & target.unsound, key=str):
+def _guard_syntax(state: State, name: TargetName, target: Target) -> Decision | None:
+    """Return what keeps code that does not parse from taking the place of a program that runs.
+
+    The container's Python has the last word: where it is another one than ours, it is asked.
+    """
+    container = target.container
+    assert container is not None  # else it would not run
+    is_ours = bool(state.python) and container.python == state.python
+    suspects = {broken.saved for broken in target.broken} | (frozenset() if is_ours else target.edited)
+    known = target.loaded.broken if target.loaded else frozenset()
+    fresh = suspects - {broken.saved for broken in known}
+    judged = target.broken if is_ours else target.unsound
+    if unsound := sorted((broken for broken in judged if broken.saved in fresh), key=str):
         return Hold(HoldKind.SYNTAX_ERROR, str(unsound[0]))
-    if fresh and target.container:
-        files = tuple(sorted(fresh, key=str))
-        return CheckSyntax(name, target.container.id, files, f"{files[0].path} does not parse here")
-    return None
+    if is_ours or not (unasked := sorted(fresh - target.sound)):
+        return None
+    files = tuple(unasked[:MOST_CHECKED])
+    return CheckSyntax(name, container.id, files, changed_cause(tuple(file.path for file in files)))
 
 
 def _is_ready(state: State, name: TargetName) -> bool:

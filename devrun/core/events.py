@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from devrun.config.project import ImageName, TargetName
 from devrun.core.actions import Action
-from devrun.core.values import Broken, Built, Container, Digest, Fingerprint
+from devrun.core.values import Broken, Built, Container, Digest, Fingerprint, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,13 @@ class SourceChange:
     newest: float = 0.0
     """The latest of all modification and status change times in the closure."""
     broken: frozenset[Broken] = frozenset()
-    """All files in it that do not parse, by our own Python."""
+    """All reached files in it that do not parse, by our own Python."""
+    edited: frozenset[Saved] = frozenset()
+    """The reached Python files that changed."""
     stale: tuple[str, ...] = ()
     """Files whose byte code must not be trusted."""
+    was: Digest | None = None
+    """What the last digest would have been, had the files that count been those that count now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,7 @@ class TargetInspected:
 
 @dataclass(frozen=True, slots=True)
 class SyntaxChecked:
-    """Outcome of CheckSyntax: those files that the container's Python does not parse either."""
+    """Outcome of CheckSyntax: those files that the container's Python does not parse."""
 
     broken: frozenset[Broken]
 

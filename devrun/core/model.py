@@ -21,6 +21,7 @@ from devrun.core.values import (
     LastAction,
     Loaded,
     Phase,
+    Saved,
 )
 
 Failures = Mapping[str, Failure]
@@ -85,7 +86,11 @@ class Target:
     """What changed since the last start was decided."""
     newest: float = 0.0
     broken: frozenset[Broken] = frozenset()
+    edited: frozenset[Saved] = frozenset()
+    """The Python files among them, as they are now."""
     stale: tuple[str, ...] = ()
+    renamed: Mapping[Digest, Digest] = field(default_factory=dict)
+    """What digests are called now that other files count, since the running action was decided."""
     run: int = 0
     """The run number: raised by `restart` and `start`, and where a program ended that should run."""
     run_cause: str = "devrun started"
@@ -102,10 +107,10 @@ class Target:
     resume: bool = False
     """Whether an outage of the engine may have ended it: if it has, it is started again."""
     loaded: Loaded | None = None
-    sound: frozenset[Broken] = frozenset()
-    """What the container's Python parses, though ours does not."""
+    sound: frozenset[Saved] = frozenset()
+    """What the container's own Python parses."""
     unsound: frozenset[Broken] = frozenset()
-    """What it does not parse either."""
+    """What it does not parse."""
 
     running: TargetAction | None = None
     running_since: float = 0.0
@@ -152,6 +157,8 @@ class State:
     engine_error: str = "not asked yet"
     engine_hint: str = ""
     git: bool = False
+    python: str = ""
+    """The cache tag of our own Python: another one may parse what ours does not, and the other way round."""
     closing: bool = False
     rows: Mapping[TargetName, Loaded] = field(default_factory=dict)
     """What an earlier daemon knew to be loaded."""
@@ -177,7 +184,9 @@ def usable_image(state: State, target: Target) -> ImageId | None:
     return target.container.image if target.container else None
 
 
-def initial_state(project: Project, now: float, *, only: frozenset[TargetName] = frozenset()) -> State:
+def initial_state(
+    project: Project, now: float, *, only: frozenset[TargetName] = frozenset(), python: str = ""
+) -> State:
     """Return the state of a project of which nothing is known yet; `only` limits which targets are wanted."""
     targets = {
         name: Target(
@@ -188,4 +197,5 @@ def initial_state(project: Project, now: float, *, only: frozenset[TargetName] =
         )
         for name, config in project.targets.items()
     }
-    return State(project=project, images={name: Image() for name in project.images}, targets=targets, now=now)
+    images = {name: Image() for name in project.images}
+    return State(project=project, images=images, targets=targets, now=now, python=python)

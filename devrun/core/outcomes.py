@@ -44,7 +44,7 @@ from devrun.core.events import (
     TargetInspected,
 )
 from devrun.core.model import Failures, Image, State, Target, appended, usable_image
-from devrun.core.values import Container, Failure, LastAction, Loaded, Phase
+from devrun.core.values import Broken, Container, Failure, LastAction, Loaded, Phase
 
 FLAPPING_RESTARTS = 10
 FLAPPING_WINDOW_S = 60.0
@@ -71,7 +71,9 @@ def started(state: State, event: ActionStarted) -> State:
                 running=action,
                 running_since=event.at,
                 changed=(),
+                edited=frozenset(),
                 stale=(),
+                renamed={},
                 hints=(),
                 tail=(),
             )
@@ -176,11 +178,17 @@ def _end_target(state: State, action: TargetAction, event: ActionFinished) -> Ta
 def _fail_target(target: Target, action: TargetAction, failed: Failed, at: float) -> Target:
     if isinstance(action, CheckSyntax):
         # Where the container cannot be asked, the word of our own Python stands.
-        return replace(target, unsound=target.unsound | set(action.files))
+        return _judged(target, action, frozenset(b for b in target.broken if b.saved in action.files))
     target = _give_back(target, action)
     if not isinstance(action, InspectTarget):
         target = target.with_unknown_containers()
     return replace(target, failures=_with_failure(target.failures, action, failed, at))
+
+
+def _judged(target: Target, action: CheckSyntax, broken: frozenset[Broken]) -> Target:
+    """Take note of which of the files in question parse."""
+    sound = frozenset(action.files) - {file.saved for file in broken}
+    return replace(target, unsound=target.unsound | broken, sound=target.sound | sound)
 
 
 def _give_back(target: Target, action: TargetAction) -> Target:
@@ -202,8 +210,7 @@ def _write_back_target(state: State, target: Target, action: TargetAction, event
                 return target  # Something was told meanwhile: the answer may be older.
             return _inspected(state, action.target, containers)
         case CheckSyntax(), SyntaxChecked(broken=broken):
-            asked = frozenset(action.files)
-            return replace(target, unsound=target.unsound | broken, sound=target.sound | (asked - broken))
+            return _judged(target, action, broken)
         case RecreateContainer() | RestartContainer(), ContainerStarted(container=container):
             return _start_written(target, action, container, event.at)
         case StopContainer(), ContainerStopped(container=container):
@@ -217,6 +224,7 @@ def _write_back_target(state: State, target: Target, action: TargetAction, event
 
 def _start_written(target: Target, action: Start, container: Container, at: float) -> Target:
     is_new = isinstance(action, RecreateContainer)
+    digest = target.renamed.get(action.digest, action.digest)
     target = replace(
         target,
         observed=(container,),
@@ -224,7 +232,7 @@ def _start_written(target: Target, action: Start, container: Container, at: floa
         ran=container.phase is Phase.RUNNING,
         ended_at=0.0,
         resume=False,
-        loaded=Loaded(container.id, container.started, action.digest, action.run, action.broken),
+        loaded=Loaded(container.id, container.started, digest, action.run, action.broken),
         # Another image may have another Python.
         sound=frozenset() if is_new else target.sound,
         unsound=frozenset() if is_new else target.unsound,

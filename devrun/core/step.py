@@ -36,6 +36,7 @@ from devrun.core.events import (
 )
 from devrun.core.model import Image, State, Target, appended
 from devrun.core.outcomes import finished, started
+from devrun.core.values import Digest
 
 ENGINE_STOP_S = 15.0
 """What dockerd gives its containers to end, by default, before it ends itself."""
@@ -147,9 +148,12 @@ def _doubt_inputs(image: Image, batch: int, paths: tuple[str, ...]) -> Image:
 
 
 def _change_source(target: Target, change: SourceChange, event: FilesChanged) -> Target:
+    target = _rename(target, change.was)
     is_new = change.digest != target.source
     is_undone = target.running is None and target.loaded is not None and change.digest == target.loaded.digest
     is_other = bool(set(change.paths) - {target.recent_path})
+    again = {file.path for file in change.edited}
+    edited = change.edited | {file for file in target.edited if file.path not in again}
     return replace(
         target,
         source=change.digest,
@@ -158,10 +162,26 @@ def _change_source(target: Target, change: SourceChange, event: FilesChanged) ->
         changed_at=event.at if is_new else target.changed_at,
         newest=change.newest,
         broken=change.broken,
+        edited=frozenset() if is_undone else edited,
         stale=appended(target.stale, change.stale),
         recent=() if is_other else target.recent,
         flapping="" if is_other else target.flapping,
     )
+
+
+def _rename(target: Target, was: Digest | None) -> Target:
+    """Take note that other files count than before, though nothing changed in what the target loaded.
+
+    Otherwise a file that a target no longer shares with others would restart it.
+    """
+    old = target.source
+    if was is None or old is None or was == old:
+        return target
+    loaded = target.loaded
+    if loaded is not None and loaded.digest == old:
+        loaded = replace(loaded, digest=was)
+    renamed = {decided: was if now == old else now for decided, now in target.renamed.items()}
+    return replace(target, source=was, loaded=loaded, renamed={**renamed, old: was} if target.running else {})
 
 
 def _raise_run(target: Target, cause: str) -> Target:

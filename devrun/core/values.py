@@ -14,8 +14,18 @@ ContainerId = NewType("ContainerId", str)
 ImageId = NewType("ImageId", str)
 Fingerprint = NewType("Fingerprint", str)
 """Content hash of an image's build inputs; it stands in the image's tag."""
-Digest = NewType("Digest", str)
-"""Content hash of a target's source closure; empty where nothing is mounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Content hashes of a target's source closure; false where nothing is mounted."""
+
+    closure: str
+    reached: str = ""
+    """Of those files alone that the target itself reaches."""
+
+    def __bool__(self) -> bool:
+        return bool(self.closure)
 
 
 class Phase(str, Enum):
@@ -43,6 +53,8 @@ class Container:
     """Why the engine could not start it."""
     ports: tuple[str, ...] = ()
     """The published ones, as `127.0.0.1:8080->5000/tcp`."""
+    python: str = ""
+    """The cache tag of its Python, as `cpython-313`; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,15 @@ class BuildContext:
     bases: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Saved:
+    """A Python file as it was saved."""
+
+    path: str
+    content: str
+    """Hash of its bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
     """A Python file that does not parse."""
@@ -81,6 +102,11 @@ class Broken:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message}"
+
+    @property
+    def saved(self) -> Saved:
+        """The file as it was saved."""
+        return Saved(self.path, self.content)
 
 
 @dataclass(frozen=True, slots=True)

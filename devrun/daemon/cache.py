@@ -15,7 +15,7 @@ from devrun.core.values import ContainerId, Digest, Loaded
 log = logging.getLogger(__name__)
 
 Rows = Mapping[TargetName, Loaded]
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 1024 * 1024
 """A thousand times what it ever is: whatever is larger was not written here."""
 
@@ -54,7 +54,12 @@ class Cache:
             return
         self._written = dict(rows)
         loaded = {
-            name: {"container": row.container, "started": row.started, "digest": row.digest, "run": row.run}
+            name: {
+                "container": row.container,
+                "started": row.started,
+                "digest": [row.digest.closure, row.digest.reached],
+                "run": row.run,
+            }
             for name, row in rows.items()
         }
         draft = self._path.with_suffix(".new")
@@ -81,4 +86,8 @@ def _row(said: Mapping[str, object]) -> Loaded:
     run = said["run"]
     if not isinstance(started, int | float) or not isinstance(run, int):
         raise TypeError("a row's times are numbers")
-    return Loaded(ContainerId(str(said["container"])), float(started), Digest(str(said["digest"])), run)
+    digest = said["digest"]
+    if not isinstance(digest, list):
+        raise TypeError("a row's digest is a pair")
+    closure, reached = map(str, digest)
+    return Loaded(ContainerId(str(said["container"])), float(started), Digest(closure, reached), run)

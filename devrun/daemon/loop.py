@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -90,7 +91,9 @@ class Daemon:
         self._remove = False
         self._signal = 0
         self._began: dict[Action, float] = {}
-        self._state = initial_state(project, self._started, only=only)
+        self._state = initial_state(
+            project, self._started, only=only, python=sys.implementation.cache_tag or ""
+        )
         self._report = self._make_report()
 
     def report(self) -> Report:

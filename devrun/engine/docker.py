@@ -7,7 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 from devrun.config.project import ImageConfig, ImageName, Project, TargetConfig, TargetName
-from devrun.core.values import Broken, BuildContext, Built, Container, ContainerId, Fingerprint, ImageId
+from devrun.core.values import (
+    Broken,
+    BuildContext,
+    Built,
+    Container,
+    ContainerId,
+    Fingerprint,
+    ImageId,
+    Saved,
+)
 from devrun.engine import labels, notices
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError, find_connection
 from devrun.engine.containers import Containers
@@ -92,8 +101,8 @@ class DockerEngine:
         """Return the addresses and TCP ports on which programs in the container listen."""
         return self._inside.listeners(container)
 
-    def check_syntax(self, container: ContainerId, files: Iterable[Broken]) -> frozenset[Broken]:
-        """Return the files that the container's own Python does not parse either."""
+    def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
+        """Return those that the container's own Python does not parse; raises EngineError if it has none."""
         return self._inside.broken(self._containers.inspect(container), files)
 
     def explain(self, target: TargetConfig, image: ImageId) -> tuple[str, ...]:

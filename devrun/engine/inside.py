@@ -5,27 +5,29 @@ import json
 from collections.abc import Iterable, Sequence
 
 from devrun.config.project import Project
-from devrun.core.values import Broken, ContainerId
+from devrun.core.values import Broken, ContainerId, Saved
 from devrun.engine.connection import Connection
 from devrun.engine.frames import split_frames
 from devrun.engine.inspected import Inspected, python_of, shown_by
 from devrun.engine.ports import listening
+from devrun.errors import EngineError
 
 LOOK_TIMEOUT_S = 10.0
 ENGINE_DNS = "127.0.0.11"
 """Where the engine itself answers for names; not the program's."""
 
 _PARSE = """
-import json, sys
-broken = []
+import json, sys, warnings
+warnings.simplefilter("ignore")
+broken = {}
 for path in sys.argv[1:]:
     try:
         with open(path, "rb") as file:
             compile(file.read(), path, "exec")
     except OSError:
         pass
-    except Exception:
-        broken.append(path)
+    except Exception as error:
+        broken[path] = [getattr(error, "lineno", 0) or 1, getattr(error, "msg", 0) or str(error)]
 print(json.dumps(broken))
 """
 
@@ -43,20 +45,22 @@ class Inside:
         found = {(read_address(address), port) for address, port, _ in listening(tables)}
         return frozenset((address, port) for address, port in found if address != ENGINE_DNS)
 
-    def broken(self, inspected: Inspected, files: Iterable[Broken]) -> frozenset[Broken]:
-        """Return the files that the container's Python does not parse either, or cannot judge."""
-        wanted = frozenset(files)
+    def broken(self, inspected: Inspected, files: Iterable[Saved]) -> frozenset[Broken]:
+        """Return the files that the container's Python does not parse; raises EngineError if it has none."""
         python = python_of(inspected)
         if not python:
-            return wanted
-        places = {file: self._place(inspected, file.path) for file in wanted}
-        seen = sorted(place for place in places.values() if place)
+            raise EngineError("check the syntax in the container: it has no Python")
+        places = {self._place(inspected, file.path): file for file in files}
+        seen = sorted(place for place in places if place)
         said = self._run(inspected["Id"], (python.executable, "-I", "-S", "-B", "-c", _PARSE, *seen))
         try:
-            agreed = set(json.loads(said))
-        except ValueError:
-            return wanted
-        return frozenset(file for file, place in places.items() if not place or place in agreed)
+            broken: dict[str, tuple[int, str]] = json.loads(said)
+        except ValueError as error:
+            raise EngineError("check the syntax in the container: its Python gave no answer") from error
+        return frozenset(
+            Broken(places[place].path, line, message, places[place].content)
+            for place, (line, message) in broken.items()
+        )
 
     def _place(self, inspected: Inspected, path: str) -> str:
         shown = shown_by(inspected)

@@ -41,6 +41,7 @@ def read_container(inspected: Inspected) -> Container:
         exit_code=int(state.get("ExitCode", 0)),
         error=str(state.get("Error", "")),
         ports=tuple(_ports((inspected.get("NetworkSettings") or {}).get("Ports") or {})),
+        python=python.cache_tag if (python := python_of(inspected)) else "",
     )
 
 

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from devrun.config.project import ImageConfig, ImageName, Project, TargetConfig, TargetName
-from devrun.core.values import Broken, BuildContext, Built, Container, ContainerId, Fingerprint, ImageId
+from devrun.core.values import (
+    Broken,
+    BuildContext,
+    Built,
+    Container,
+    ContainerId,
+    Fingerprint,
+    ImageId,
+    Saved,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,8 @@ class Engine(Protocol):
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return the addresses and TCP ports on which programs in the container listen."""
 
-    def check_syntax(self, container: ContainerId, files: Iterable[Broken]) -> frozenset[Broken]: ...
+    def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
+        """Return those that the container's own Python does not parse; raises EngineError if it has none."""
 
     def explain(self, target: TargetConfig, image: ImageId) -> tuple[str, ...]:
         """Return in words how a container of the target would be created, and by which rules."""

@@ -58,8 +58,10 @@ from devrun.core.values import (
     ImageId,
     Loaded,
     Phase,
+    Saved,
 )
 
+OURS = "cpython-313"
 STEPS = 200
 """More actions than any story needs; a story that takes more does not settle."""
 
@@ -71,13 +73,14 @@ def digest_of(*parts: str) -> str:
 
 @dataclass
 class Disk:
-    """Files by path. `INVALID` in a text: no Python parses it; `NEWER`: only ours does not."""
+    """Files by path. `INVALID` in a text: no Python parses it; `NEWER`: ours does not; `REMOVED`: theirs."""
 
     files: dict[str, str]
     times: dict[str, float]
 
     def digest(self, paths: Iterable[str]) -> Digest:
-        return Digest(digest_of(*(f"{path}={self.files.get(path)}" for path in sorted(paths))))
+        text = digest_of(*(f"{path}={self.files.get(path)}" for path in sorted(paths)))
+        return Digest(text, text)
 
     def broken(self, paths: Iterable[str]) -> frozenset[Broken]:
         bad = [
@@ -93,6 +96,8 @@ class World:
     images: dict[tuple[ImageName, Fingerprint], Built] = field(default_factory=dict)
     containers: dict[TargetName, list[Container]] = field(default_factory=dict)
     loaded: dict[ContainerId, Digest] = field(default_factory=dict)
+    python: str = OURS
+    """The Python of all images."""
     created: int = 0
     starts: int = 0
     removed: list[str] = field(default_factory=list)
@@ -128,7 +133,7 @@ class Story:
         self.edits = 0
         self.failing: dict[str, Failed] = {}
         """The outcome of the next actions of a kind, until taken out."""
-        self.state = replace(initial_state(self.project, now, only=only), rows=rows or {})
+        self.state = replace(initial_state(self.project, now, only=only, python=OURS), rows=rows or {})
         self.tell(self.batch_of(self.disk.files, is_first=True))
 
     def connected(self) -> "Story":
@@ -166,6 +171,7 @@ class Story:
                     paths=() if is_first else mine,
                     newest=max((self.disk.times[path] for path in closure), default=0.0),
                     broken=self.disk.broken(closure),
+                    edited=frozenset(Saved(path, self.disk.files[path]) for path in mine if not is_first),
                     stale=mine,
                 )
         inputs = {
@@ -250,11 +256,14 @@ class Story:
             case InspectTarget(target=name):
                 return TargetInspected(tuple(self.world.containers.get(name, [])))
             case CheckSyntax(files=files):
-                return SyntaxChecked(frozenset(file for file in files if "INVALID" in file.content))
+                bad = [file for file in files if "INVALID" in file.content or "REMOVED" in file.content]
+                return SyntaxChecked(
+                    frozenset(Broken(file.path, 1, "invalid syntax", file.content) for file in bad)
+                )
             case RecreateContainer(target=name, image=image, spec=spec):
                 self.world.created += 1
                 container_id = ContainerId(f"c{self.world.created}")
-                new = Container(container_id, name, image, spec, Phase.CREATED)
+                new = Container(container_id, name, image, spec, Phase.CREATED, python=self.world.python)
                 return ContainerStarted(self._run(name, new))
             case RestartContainer(target=name, container=container_id):
                 (old,) = [c for c in self.world.containers[name] if c.id == container_id]

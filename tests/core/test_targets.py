@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from devrun.config.project import ImageName, Spec, TargetName
 from devrun.core.actions import (
     BuildImage,
@@ -12,19 +14,21 @@ from devrun.core.actions import (
     RestartContainer,
     StopContainer,
 )
-from devrun.core.decide import Hold, HoldKind, decide_target, is_settled
+from devrun.core.decide import MOST_CHECKED, Hold, HoldKind, decide_target, is_settled
 from devrun.core.events import (
     ContainerStarted,
     ContainerTouched,
     EngineConnected,
     EngineLost,
     Failed,
+    FilesChanged,
     HintFound,
     Lost,
     OrphansFound,
     OutputEnded,
     RestartRequested,
     ShutdownRequested,
+    SourceChange,
     StartRequested,
     StopRequested,
     SyntaxChecked,
@@ -32,8 +36,8 @@ from devrun.core.events import (
 )
 from devrun.core.model import initial_state
 from devrun.core.step import step
-from devrun.core.values import Container, ContainerId, Loaded, Phase
-from tests.core.story import Story
+from devrun.core.values import Broken, Container, ContainerId, Digest, Loaded, Phase
+from tests.core.story import Story, World
 
 WEB = TargetName("web")
 
@@ -447,37 +451,133 @@ def test_a_dependency_that_is_not_ready_is_waited_for() -> None:
 
 
 def test_a_syntax_error_leaves_the_running_process_alone(story: Story) -> None:
-    """The container's own Python is asked once; a save that parses restarts."""
+    """A container with a Python like ours need not be asked; a save that parses restarts."""
     story.changed("views.py", content="INVALID")
-    assert story.settle() == [
-        "target web: CheckSyntax (views.py does not parse here)",
-        "target web: views.py:1: invalid syntax",
-    ]
+    assert story.settle() == ["target web: views.py:1: invalid syntax"]
     assert hold_of(story) is HoldKind.SYNTAX_ERROR
     story.changed("views.py", content="valid")
 
     assert story.settle() == ["target web: RestartContainer (views.py changed)", "target web: up to date"]
 
 
-def test_a_syntax_that_only_the_containers_python_knows_is_no_error(story: Story) -> None:
+@pytest.fixture
+def other() -> Story:
+    """A story whose containers have another Python than ours."""
+    story = Story(world=World(python="cpython-39"))
+    story.connected().settle()
+    return story
+
+
+def test_a_container_with_another_python_is_asked_once_about_what_was_saved(other: Story) -> None:
+    """Its word counts for as long as the file stays as it is."""
+    other.changed("views.py", content="INVALID")
+    assert other.settle() == [
+        "target web: CheckSyntax (views.py changed)",
+        "target web: views.py:1: invalid syntax",
+    ]
+    other.changed("app.py")
+    assert other.settle() == [
+        "target web: views.py:1: invalid syntax",
+    ]
+    other.changed("views.py", content="valid")
+
+    assert other.settle() == [
+        "target web: CheckSyntax (views.py and 1 more changed)",
+        "target web: RestartContainer (views.py and 1 more changed)",
+        "target web: up to date",
+    ]
+
+
+def test_a_syntax_that_only_the_containers_python_knows_is_no_error(other: Story) -> None:
     """Our own Python may be the older one."""
-    story.changed("views.py", content="NEWER")
-    assert story.settle() == [
-        "target web: CheckSyntax (views.py does not parse here)",
+    other.changed("views.py", content="NEWER")
+    assert other.settle() == [
+        "target web: CheckSyntax (views.py changed)",
         "target web: RestartContainer (views.py changed)",
         "target web: up to date",
     ]
-    story.changed("app.py")
-
-    assert story.settle() == ["target web: RestartContainer (app.py changed)", "target web: up to date"]
 
 
-def test_where_the_container_cannot_be_asked_our_own_python_decides(story: Story) -> None:
+def test_a_syntax_that_the_containers_python_does_not_know_is_an_error(other: Story) -> None:
+    """Our own Python may be the newer one."""
+    other.changed("views.py", content="REMOVED")
+
+    assert other.settle() == [
+        "target web: CheckSyntax (views.py changed)",
+        "target web: views.py:1: invalid syntax",
+    ]
+
+
+def test_many_files_are_checked_by_parts() -> None:
+    """They would not fit into one command line."""
+    paths = [f"m{number}.py" for number in range(MOST_CHECKED + 1)]
+    story = Story({"web": paths}, world=World(python="cpython-39")).connected()
+    story.settle()
+    story.changed(*paths)
+
+    kinds = [line.split()[2] for line in story.settle()]
+    assert kinds == ["CheckSyntax", "CheckSyntax", "RestartContainer", "up"]
+
+
+def test_where_the_container_cannot_be_asked_our_own_python_decides(other: Story) -> None:
     """A container without a Python at hand does not run broken code either."""
-    story.failing["CheckSyntax"] = Failed("no python in the container")
-    story.changed("views.py", content="INVALID")
+    other.failing["CheckSyntax"] = Failed("no python in the container")
+    other.changed("views.py", content="INVALID")
+    assert other.settle()[-1] == "target web: views.py:1: invalid syntax"
+    other.changed("views.py", content="valid")
 
-    assert story.settle()[-1] == "target web: views.py:1: invalid syntax"
+    assert other.settle()[-1] == "target web: up to date"
+
+
+def test_files_that_count_no_longer_restart_nothing(story: Story) -> None:
+    """What changed is which files count, and not what the program has loaded."""
+    before = story.target().source
+    assert before is not None
+    fewer = Digest("fewer", "fewer")
+    story.tell(shared(story, fewer))
+    assert story.settle() == ["target web: up to date"]
+    story.tell(shared(story, before))
+
+    assert story.settle() == ["target web: up to date"]
+
+
+def test_files_that_count_no_longer_restart_nothing_during_a_restart_either(story: Story) -> None:
+    """The restart was decided under the digest's old name, and ends under the new one."""
+    story.changed("views.py")
+    action = story.begin(RestartContainer)
+    story.tell(shared(story, Digest("fewer", "fewer")))
+    story.tell(shared(story, Digest("fewest", "fewest")))
+    story.finish(action)
+    assert story.settle() == ["target web: up to date"]
+
+    story.changed("views.py")
+    assert story.settle() == ["target web: RestartContainer (views.py changed)", "target web: up to date"]
+
+
+def shared(story: Story, digest: Digest) -> FilesChanged:
+    """Return the event that other files count for a target, with the same contents."""
+    change = SourceChange(digest, (), was=digest)
+    return FilesChanged(story.now, story.batch, {TargetName("web"): change})
+
+
+def test_a_program_that_has_done_its_work_runs_again_only_for_what_it_reaches(story: Story) -> None:
+    """What merely lies beside it may be anybody's."""
+    story.crashed(code=0)
+    story.settle()
+    source = story.target().source
+    assert source is not None
+
+    beside = FilesChanged(
+        story.now, 7, {TargetName("web"): SourceChange(Digest("other", source.reached), ("x.py",))}
+    )
+    story.tell(beside)
+    assert story.settle() == ["target web: exited 0"]
+
+    story.changed("views.py")
+    assert story.settle() == [
+        "target web: RestartContainer (views.py and 1 more changed)",
+        "target web: up to date",
+    ]
 
 
 def test_a_file_that_was_broken_at_the_start_holds_nothing_back(story: Story) -> None:
@@ -490,14 +590,14 @@ def test_a_file_that_was_broken_at_the_start_holds_nothing_back(story: Story) ->
     assert story.settle() == ["target web: RestartContainer (app.py changed)", "target web: up to date"]
 
 
-def test_a_syntax_check_that_is_lost_is_asked_again(story: Story) -> None:
+def test_a_syntax_check_that_is_lost_is_asked_again(other: Story) -> None:
     """An engine that went away says nothing about syntax."""
-    story.changed("views.py", content="INVALID")
-    story.finish(story.begin(CheckSyntax), Lost("gone"))
-    story.connected()
-    story.finish(story.begin(InspectTarget))
+    other.changed("views.py", content="INVALID")
+    other.finish(other.begin(CheckSyntax), Lost("gone"))
+    other.connected()
+    other.finish(other.begin(InspectTarget))
 
-    assert isinstance(story.begin(CheckSyntax), CheckSyntax)
+    assert isinstance(other.begin(CheckSyntax), CheckSyntax)
 
 
 def flap(story: Story, times: int, path: str = "app.py") -> list[str]:
@@ -648,15 +748,15 @@ class TestAdoption:
         assert story.settle()[-2:] == ["target web: stopped", "target db: up to date"]
 
 
-def test_a_check_of_files_that_changed_meanwhile_says_nothing_of_the_new_ones(story: Story) -> None:
+def test_a_check_of_files_that_changed_meanwhile_says_nothing_of_the_new_ones(other: Story) -> None:
     """The verdict is of a content, not of a path."""
-    story.changed("views.py", content="INVALID")
-    check = story.begin(CheckSyntax)
-    story.changed("views.py", content="NEWER")
+    other.changed("views.py", content="INVALID")
+    check = other.begin(CheckSyntax)
+    other.changed("views.py", content="NEWER")
     assert isinstance(check, CheckSyntax)
-    story.finish(check, SyntaxChecked(frozenset(check.files)))
+    other.finish(check, SyntaxChecked(frozenset({Broken("views.py", 1, "bad", "INVALID")})))
 
-    assert "target web: RestartContainer (views.py changed)" in story.settle()
+    assert "target web: RestartContainer (views.py changed)" in other.settle()
 
 
 def test_an_event_leaves_the_old_state_as_it_was(story: Story) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from devrun.config.project import TargetName
 from devrun.core.values import ContainerId, Digest, Loaded
-from devrun.daemon.cache import MAX_BYTES, Cache
+from devrun.daemon.cache import MAX_BYTES, VERSION, Cache
 
-ROWS = {TargetName("web"): Loaded(ContainerId("c1"), 1_700_000_000.123456, Digest("d1"), 3)}
+ROWS = {TargetName("web"): Loaded(ContainerId("c1"), 1_700_000_000.123456, Digest("d1", "r1"), 3)}
 
 
 def test_rows_come_back(tmp_path: Path) -> None:
@@ -52,28 +52,30 @@ def test_no_file_is_no_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
 
 def row(**changes: object) -> bytes:
     """Return a file with one row that is not right."""
-    good = {"container": "c", "started": 1.0, "digest": "d", "run": 0}
-    return json.dumps({"version": 1, "loaded": {"web": {**good, **changes}}}).encode()
+    good = {"container": "c", "started": 1.0, "digest": ["d", "r"], "run": 0}
+    return json.dumps({"version": VERSION, "loaded": {"web": {**good, **changes}}}).encode()
 
 
 GARBAGE = {
     "empty": b"",
-    "cut": b'{"version": 1, "loaded": {"web": {"contai',
+    "cut": b'{"version": 2, "loaded": {"web": {"contai',
     "no JSON": b"\x00\xff\xfe",
     "another thing": b"[1, 2]",
     "a word": b'"loaded"',
     "null": b"null",
     "no version": b"{}",
-    "no rows": b'{"version": 1}',
-    "rows of another kind": b'{"version": 1, "loaded": [1]}',
-    "a row of another kind": b'{"version": 1, "loaded": {"web": 7}}',
-    "a row without its parts": b'{"version": 1, "loaded": {"web": {}}}',
+    "no rows": b'{"version": 2}',
+    "rows of another kind": b'{"version": 2, "loaded": [1]}',
+    "a row of another kind": b'{"version": 2, "loaded": {"web": 7}}',
+    "a row without its parts": b'{"version": 2, "loaded": {"web": {}}}',
     "times as text": row(started="now"),
     "a run as text": row(run="1"),
+    "a digest as text": row(digest="d"),
+    "a digest of three": row(digest=["a", "b", "c"]),
     "a time that no clock shows": row(started=10**400),
     "a number of too many digits": b'{"version": ' + b"1" * 10_000 + b"}",
     "nested without end": b"[" * 200_000,
-    "larger than it may be": b" " * MAX_BYTES + b'{"version": 1, "loaded": {}}',
+    "larger than it may be": b" " * MAX_BYTES + b'{"version": 2, "loaded": {}}',
 }
 
 

@@ -56,13 +56,13 @@ def run(source: str) -> Run:
     return Run(tuple(lines), 0)
 
 
-def syntax_error(source: str) -> str:
-    """Return why a script does not parse, empty where it does."""
+def syntax_error(source: str) -> SyntaxError | None:
+    """Return why a script does not parse, None where it does."""
     try:
         compile(source, "<source>", "exec")
-    except (SyntaxError, ValueError) as error:
-        return str(error)
-    return ""
+    except SyntaxError as error:
+        return error
+    return None
 
 
 def ports_of(target: TargetConfig) -> tuple[str, ...]:

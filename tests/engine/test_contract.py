@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from devrun.config.project import Command, Script, TargetConfig, TargetName
-from devrun.core.values import Broken, Container, ContainerId, ImageId, Phase
+from devrun.core.values import Container, ContainerId, ImageId, Phase, Saved
 from devrun.engine.protocol import Touched
 from devrun.errors import EngineError, EngineUnreachableError
 from tests.engine.bench import GOES_ON, Bench, Collected, make_target, running, without_init
@@ -260,12 +260,15 @@ def test_events_tell_of_targets(bench: Bench, target: TargetConfig) -> None:
 
 
 def test_the_container_judges_what_does_not_parse(bench: Bench, target: TargetConfig) -> None:
-    """Only files that its own Python does not parse either are returned."""
+    """Only files that its own Python does not parse are returned, with its own words."""
     container = bench.start(target)
     (bench.root / "bad.py").write_text("def\n")
-    bad, good = Broken("bad.py", 1, "invalid syntax", "c1"), Broken("app.py", 1, "too new", "c2")
+    (bench.root / "worse.py").write_text("a = 1\nif a:\n")
+    files = [Saved("bad.py", "c1"), Saved("app.py", "c2"), Saved("worse.py", "c3")]
 
-    assert bench.engine.check_syntax(container.id, [bad, good]) == {bad}
+    first, second = sorted(bench.engine.check_syntax(container.id, files), key=str)
+    assert (first.saved, first.line, first.message) == (files[0], 1, "invalid syntax")
+    assert (second.saved, second.line) == (files[2], 2)
 
 
 def test_an_engine_says_what_it_is(bench: Bench) -> None:

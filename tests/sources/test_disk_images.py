@@ -77,7 +77,7 @@ def test_python_under_the_mount_restarts_and_builds_nothing(disk: Live) -> None:
 
     assert list(batch.inputs) == [BAKED]
     assert list(batch.sources) == [WEB]
-    assert disk.digests[JOB] == ""
+    assert not disk.digests[JOB]
 
 
 def test_code_and_requirements_saved_together_are_one_batch_each_with_its_doubt(disk: Live) -> None:
@@ -127,7 +127,7 @@ def test_a_workdir_of_the_base_shows_the_mount(tmp_path: Path) -> None:
     """Until it is known nothing is mounted; when it is, the digest is posted before the call returns."""
     dockerfile = "FROM base\nCOPY . /srv/\n"
     with watching_any(tmp_path, dockerfile) as disk:
-        assert disk.digests[WEB] == ""
+        assert not disk.digests[WEB]
         before = disk.disk.hash_inputs(IMAGE)
 
         disk.disk.learn_workdir(IMAGE, "/srv")
@@ -147,7 +147,7 @@ def test_another_base_with_another_workdir_is_learned_too(tmp_path: Path) -> Non
         disk.disk.learn_workdir(IMAGE, "/srv")
         shown = disk.digests[WEB]
         disk.disk.learn_workdir(IMAGE, "/")
-        assert disk.digests[WEB] == ""
+        assert not disk.digests[WEB]
         disk.disk.learn_workdir(IMAGE, "/app")
         assert disk.digests[WEB] == shown
 
