@@ -5,6 +5,7 @@ whole seconds. So each Python file keeps the pairs of all its contents so far: a
 another one is *stale*, its byte code must go before the file is loaded again.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -47,6 +48,8 @@ class Contents:
 
     snapshot: Snapshot
     hash_file: HashFile
+    root: str = ""
+    """The project's folder: users know files relative to it."""
     hashes: dict[str, str] = field(default_factory=dict)
     errors: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Line and message for each Python file that changed and does not parse."""
@@ -70,10 +73,14 @@ class Contents:
             found |= {path: _joined(found.get(path), self._change(path)) for path in sorted(again)}
         return [change for change in found.values() if change is not None]
 
-    def broken(self, path: str, shown: str) -> Broken | None:
-        """Return what does not parse in a file, under the name that users know it by."""
+    def broken(self, path: str) -> Broken | None:
+        """Return what does not parse in a file."""
         error = self.errors.get(path)
-        return Broken(shown, *error, self.hashes.get(path, "")) if error else None
+        return Broken(self.shown(path), *error, self.hashes.get(path, "")) if error else None
+
+    def shown(self, path: str) -> str:
+        """Return a path as people know it: relative to the project where it lies inside."""
+        return path.removeprefix(f"{self.root}{os.sep}")
 
     def _change(self, path: str) -> Change | None:
         before, form = self.hashes.get(path), self._forms.get(path)

@@ -8,16 +8,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 
-from devrun.config.project import ImageName, Project, TargetConfig, TargetName
+from devrun.config.project import ImageName, Project, TargetName
 from devrun.core.events import FilesChanged, SourceChange
 from devrun.core.values import BuildContext, Fingerprint
-from devrun.sources.closure import Closure
+from devrun.sources.closures import Closures
 from devrun.sources.content import ContentHashes
-from devrun.sources.contents import Change, Contents
+from devrun.sources.contents import Contents
 from devrun.sources.fingerprints import Fingerprints
+from devrun.sources.input_rules import Runtime
 from devrun.sources.inputs import Inputs
 from devrun.sources.roots import find_roots
 from devrun.sources.snapshot import RootMissingError, Snapshot
@@ -63,9 +65,8 @@ class Disk:
         self._saying = threading.Lock()
         self._fingerprints = Fingerprints(project)
         self._snapshot = Snapshot(())
-        self._contents = Contents(self._snapshot, ContentHashes())
-        self._closures: dict[TargetName, Closure] = {}
-        self._workdirs: dict[ImageName, str | None] = {}
+        self._contents = Contents(self._snapshot, ContentHashes(), str(project.root))
+        self._runtimes: dict[ImageName, Runtime] = {}
         """Those that the closures were worked out with."""
         self._configuration: dict[str, str | None] = {}
         """What devrun.toml and the files it names for `env-file` contained when they were read."""
@@ -93,8 +94,8 @@ class Disk:
             raise RootMissingError(path)
         for image in self.project.images:
             self.hash_inputs(image)
-            self._workdirs[image] = self.inputs(image).workdir
-        self._close_over(self.project.targets)
+            self._runtimes[image] = self.inputs(image).runtime
+        self._close_over()
         files = [self.project.file, *self.project.env_files]
         self._configuration = {str(file): self._contents.learn(str(file)) for file in files if file}
 
@@ -118,7 +119,7 @@ class Disk:
         """Return the fingerprint of an image's build inputs as they are now."""
         found = self._fingerprints.find(image)
         self._say(f"image {image}", "; ".join(problem.error for problem in found.problems))
-        if self._thread.is_alive() and found.workdir != self._workdirs.get(image):
+        if self._thread.is_alive() and found.runtime != self._runtimes.get(image):
             self._ask_to_learn(image)
         return found.fingerprint
 
@@ -136,13 +137,10 @@ class Disk:
         Returns when what follows from it is posted.
         """
         is_new = self._fingerprints.learn_workdir(image, workdir)
-        is_other = workdir != self._workdirs.get(image)
-        if is_other and (is_new or self.inputs(image).workdir != self._workdirs.get(image)):
+        runtime = self._runtimes.get(image)
+        is_other = runtime is None or workdir != runtime.workdir
+        if is_other and (is_new or self.inputs(image).runtime != runtime):
             self._ask_to_learn(image).wait(JOIN_S)
-
-    def explain(self, path: str) -> dict[TargetName, str | None]:
-        """Return the rule by which a file concerns each target."""
-        return {name: closure.concerns(path) for name, closure in self._closures.items()}
 
     def _ask_to_learn(self, image: ImageName) -> threading.Event:
         with self._learning:
@@ -159,25 +157,17 @@ class Disk:
 
     # What follows runs in `start` first, and in the thread from then on.
 
-    def _close_over(self, names: Iterable[TargetName]) -> None:
-        """Work out the closures of targets anew, from the snapshot."""
-        closures = {name: self._closure(self.project.targets[name]) for name in names}
-        for path, entry in self._snapshot.files.items():
-            for closure in closures.values():
-                if closure.concerns(path):
-                    closure.update(path, None, self._contents.learn(path), entry.newest_s)
-        self._closures |= closures
+    def _close_over(self) -> None:
+        """Work out the closures of all targets anew, from the snapshot."""
+        self._closures = Closures(self.project, self._contents, self._runtimes)
         for image in self.project.images:
             for file in self.inputs(image).watched:
                 self._contents.learn(str(file))
 
-    def _closure(self, target: TargetConfig) -> Closure:
-        return Closure.of(self.project, target, self._workdirs[target.image])
-
     def _first_batch(self) -> FilesChanged:
         """Everything is new, and no byte code is to be trusted before it is known what was loaded."""
         python = [path for path in self._contents.hashes if path.endswith(".py")]
-        sources = {name: self._source_change(name, (), python) for name in self._closures}
+        sources = {name: self._closures.whole(name, python) for name in self.project.targets}
         return FilesChanged(time.time(), self._batch, sources, dict.fromkeys(self.project.images, ()))
 
     def _run(self) -> None:
@@ -266,7 +256,7 @@ class Disk:
         now = time.monotonic()
         self._scan_s = now - began
         self._rescan_at = now + max(RESCAN_S, RESCAN_SHARE * self._scan_s)
-        unreadable = sorted(map(self._shown, self._snapshot.unreadable))
+        unreadable = sorted(map(self._contents.shown, self._snapshot.unreadable))
         more = ", ..." if len(unreadable) > SHOWN_PATHS else ""
         names = ", ".join(unreadable[:SHOWN_PATHS]) + more
         self._say("unreadable", f"{names} cannot be read: changes there are not seen" if unreadable else "")
@@ -283,8 +273,8 @@ class Disk:
         doubts: dict[ImageName, tuple[str, ...]] = {}
         for change in changes:
             for image in self._fingerprints.concerned(change.path):
-                doubts[image] = (*doubts.get(image, ()), self._shown(change.path))
-        sources = self._change_sources([change for change in changes if change.is_content])
+                doubts[image] = (*doubts.get(image, ()), self._contents.shown(change.path))
+        sources = self._closures.change([change for change in changes if change.is_content])
         learned = self._take_learned()
         self._apply_learned(learned, doubts, sources)
         if sources or doubts:
@@ -296,34 +286,7 @@ class Disk:
     def _matters(self, path: str) -> bool:
         if path in self._contents.hashes or path in self._configuration:
             return True
-        is_source = any(closure.concerns(path) for closure in self._closures.values())
-        return is_source or bool(self._fingerprints.concerned(path))
-
-    def _change_sources(self, changes: Sequence[Change]) -> dict[TargetName, SourceChange]:
-        sources: dict[TargetName, SourceChange] = {}
-        for name, closure in self._closures.items():
-            mine = [change for change in changes if closure.concerns(change.path)]
-            for change in mine:
-                closure.update(change.path, change.before, change.after, change.newest)
-            if mine:
-                stale = [change.path for change in mine if change.is_stale]
-                sources[name] = self._source_change(name, [change.path for change in mine], stale)
-        return sources
-
-    def _source_change(self, name: TargetName, paths: Iterable[str], stale: Iterable[str]) -> SourceChange:
-        closure = self._closures[name]
-        broken = (
-            self._contents.broken(path, self._shown(path))
-            for path in self._contents.errors
-            if closure.concerns(path)
-        )
-        return SourceChange(
-            digest=closure.digest,
-            paths=tuple(self._shown(path) for path in paths),
-            newest=closure.newest,
-            broken=frozenset(one for one in broken if one),
-            stale=tuple(self._shown(path) for path in stale if closure.concerns(path)),
-        )
+        return self._closures.matters(path) or bool(self._fingerprints.concerned(path))
 
     def _take_learned(self) -> dict[ImageName, threading.Event]:
         with self._learning:
@@ -336,23 +299,27 @@ class Disk:
         doubts: dict[ImageName, tuple[str, ...]],
         sources: dict[TargetName, SourceChange],
     ) -> None:
-        for image in learned:
-            found = self._fingerprints.find(image)
-            if found.workdir == self._workdirs.get(image):
-                continue
+        found = {image: self._fingerprints.find(image).runtime for image in learned}
+        others = {image: runtime for image, runtime in found.items() if runtime != self._runtimes.get(image)}
+        if not others:
+            return
+        for image in others:
             doubts.setdefault(image, ())
-            names = [name for name, target in self.project.targets.items() if target.image == image]
-            self._workdirs[image] = found.workdir
-            self._close_over(names)
-            sources |= {name: self._source_change(name, (), ()) for name in names}
+        self._runtimes |= others
+        before = {name: self._closures.digest(name) for name in self.project.targets}
+        self._close_over()
+        for name, target in self.project.targets.items():
+            whole = self._closures.whole(name)
+            if target.image in others:
+                sources[name] = whole
+            elif name in sources:
+                sources[name] = replace(sources[name], digest=whole.digest, was=None)
+            elif whole.digest != before[name]:
+                sources[name] = replace(whole, was=whole.digest)
 
     def _tell_of_configuration(self) -> None:
         """Say which files are other ones than those that were read; what was undone is no change."""
         files = self._configuration.items()
-        changed = [self._shown(path) for path, read in files if self._contents.hashes.get(path) != read]
+        changed = [self._contents.shown(path) for path, read in files if self._contents.hashes.get(path) != read]
         text = f"{', '.join(changed)} changed; restart devrun to apply it" if changed else ""
         self._say("configuration", text)
-
-    def _shown(self, path: str) -> str:
-        """Return a path as people know it: relative to the project where it lies inside."""
-        return path.removeprefix(f"{self.project.root}{os.sep}")

@@ -140,6 +140,11 @@ class Dockerfile:
         """Return the image's working directory; None: only the external base knows."""
         return self._run(self.stage(wanted), args)[1].workdir
 
+    def variables(self, wanted: str | None, args: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables that are known at the image's end, those of the base image left out."""
+        values = self._run(self.stage(wanted), args)[1].scope.values
+        return {name: value for name, value in values.items() if value is not None}
+
     def bases(self, wanted: str | None, args: Mapping[str, str]) -> tuple[str, ...]:
         """Return the external images that a build needs, once each; what cannot be told is left out."""
         found: dict[str, None] = {}

@@ -55,6 +55,18 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a Dockerfile says of how its containers start."""
+
+    workdir: str | None = None
+    """The image's; None: neither the Dockerfile nor an earlier image says it."""
+    words: tuple[str, ...] = ()
+    """Of ENTRYPOINT and CMD."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Of ENV, and arguments."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputRules:
     """The rules for one image and its targets."""
 
@@ -72,8 +84,7 @@ class InputRules:
     """The words of RUN lines."""
     inputs: tuple[str, ...] = ()
     """Globs, relative to the project."""
-    workdir: str | None = None
-    """The image's; None: unknown."""
+    runtime: Runtime = Runtime()
 
     def verdict(self, name: str) -> Verdict | None:
         """Return what is decided on a path of the context; None: no instruction takes it."""
@@ -145,6 +156,7 @@ def input_rules(
         # Then it is the base's own, to which relative destinations are relative as well.
         dockerfile = replace(dockerfile, base_workdirs={chain[0].index: workdir})
     steps = dockerfile.steps(image.stage, image.args)
+    started = _started(steps)
     return InputRules(
         context=Path(os.path.realpath(image.context)),
         root=project.root,
@@ -152,11 +164,11 @@ def input_rules(
         on_image=frozenset(stage.index for stage in chain),
         shown=tuple(_shown(target, place) for target in targets),
         scripts=frozenset(
-            script for target in targets for script in _scripts(project.root, target, _started(steps), place)
+            script for target in targets for script in _scripts(project.root, target, started, place)
         ),
         words=run_words(steps),
         inputs=image.inputs,
-        workdir=place,
+        runtime=Runtime(place, started, tuple(sorted(dockerfile.variables(image.stage, image.args).items()))),
     )
 
 

@@ -21,7 +21,7 @@ from devrun.sources.dockerfile import Dockerfile, Take, foreign_syntax
 from devrun.sources.dockerfile_syntax import DockerfileError
 from devrun.sources.globs import inside, is_wild
 from devrun.sources.ignore import IgnoreRules
-from devrun.sources.input_rules import InputRules, input_rules
+from devrun.sources.input_rules import InputRules, Runtime, input_rules
 from devrun.sources.input_search import InputFile, Search
 from devrun.sources.links import MOST_HOPS, hops
 from devrun.sources.placement import enters, listed
@@ -49,9 +49,14 @@ class Inputs:
     _ignored: IgnoreRules = field(repr=False)
 
     @property
+    def runtime(self) -> Runtime:
+        """How containers of the image start, as far as it is known before there is one."""
+        return self._rules.runtime
+
+    @property
     def workdir(self) -> str | None:
         """The image's WORKDIR; None: neither the Dockerfile nor an earlier image says it."""
-        return self._rules.workdir
+        return self.runtime.workdir
 
     def concerns(self, path: Path) -> str | None:
         """Return the rule by which a change at `path` puts the fingerprint in doubt; None: it does not.

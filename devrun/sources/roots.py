@@ -11,11 +11,16 @@ from devrun.sources.watch_rules import watch_rules
 
 def find_roots(project: Project) -> tuple[Root, ...]:
     """Return the outermost directories to look at, with the rules as they are on the disk now."""
+    outermost = watched_directories(project)
+    return (*(_whole(project, path) for path in outermost), *_single_files(project, outermost))
+
+
+def watched_directories(project: Project) -> list[Path]:
+    """Return the real paths of the outermost directories that are looked at as a whole."""
     mounts = {target.mount.source for target in project.targets.values() if target.mount}
     contexts = {image.context for image in project.images.values()}
     wanted = {Path(os.path.realpath(path)) for path in {project.root, *mounts, *contexts}}
-    outermost = sorted(path for path in wanted if not wanted & set(path.parents))
-    return (*(_whole(project, path) for path in outermost), *_single_files(project, outermost))
+    return sorted(path for path in wanted if not wanted & set(path.parents))
 
 
 def _whole(project: Project, path: Path) -> Root:

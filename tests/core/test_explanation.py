@@ -1,0 +1,19 @@
+"""What is said of a change, in one line."""
+
+from devrun.core.explanation import Effect, Explanation
+
+
+def test_a_change_that_does_something_is_summed_up_by_what_it_does() -> None:
+    """Images first, since their targets are recreated anyway."""
+    explanation = Explanation(
+        "requirements.txt",
+        images={"default": Effect(acts=True, rule="the Dockerfile"), "other": Effect(acts=False, rule="")},
+        targets={"web": Effect(acts=True, rule="`watch`"), "job": Effect(acts=False, rule="")},
+    )
+
+    assert explanation.summary == "builds image default, restarts web"
+
+
+def test_a_change_that_does_nothing_is_summed_up_by_that() -> None:
+    """There is always something to say."""
+    assert Explanation("a.txt").summary == "nothing"
