@@ -16,6 +16,8 @@ Fingerprint = NewType("Fingerprint", str)
 """Content hash of an image's build inputs; it stands in the image's tag."""
 Digest = NewType("Digest", str)
 """Content hash of a target's source closure; empty where nothing is mounted."""
+RunId = tuple[ContainerId, float]
+"""Which run of which container: its id, and when its main process started."""
 
 
 class Phase(str, Enum):
@@ -37,12 +39,17 @@ class Container:
     spec: Spec
     phase: Phase
     started: float = 0.0
-    """When its main process last started; 0: never. Together with `id` it names one run of a container."""
+    """When its main process last started; 0: never."""
     exit_code: int = 0
     error: str = ""
     """Why the engine could not start it."""
     ports: tuple[str, ...] = ()
     """The published ones, as `127.0.0.1:8080->5000/tcp`."""
+
+    @property
+    def run_id(self) -> RunId:
+        """The present run, or the last one."""
+        return self.id, self.started
 
 
 @dataclass(frozen=True, slots=True)
