@@ -65,18 +65,15 @@ class _Probe:
     """Of the refusals so far."""
     is_done: bool = False
 
-    @property
-    def hold_s(self) -> float:
-        """How long a connection has to stay open."""
-        return min(LONGEST_HOLD_S, max(HOLD_S, HOLD_FACTOR * self.slowest_s))
-
 
 class Readiness:
     """Finds out when targets are ready. `update` says which runs there are."""
 
-    def __init__(self, post: Post, died: Died) -> None:
+    def __init__(self, post: Post, died: Died, *, hold_s: float = HOLD_S) -> None:
         self._post = post
         self._died = died
+        self._hold_s = hold_s
+        """How long a connection has to stay open where the machine has time."""
         self._wanted: Mapping[TargetName, _Run] = {}
         """Rebound by the loop, read by the thread."""
         self._probes: dict[TargetName, _Probe] = {}
@@ -202,7 +199,8 @@ class Readiness:
             self._refused(probe)
         else:
             probe.connected_at = time.monotonic()
-            probe.due = probe.connected_at + probe.hold_s
+            patience = min(LONGEST_HOLD_S, HOLD_FACTOR * probe.slowest_s)
+            probe.due = probe.connected_at + max(self._hold_s, patience)
             self._selector.modify(connection, selectors.EVENT_READ, probe)
 
     @staticmethod
