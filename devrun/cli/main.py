@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "watch": "Build, run, and keep running what you edit.",
     "status": "Show images and targets.",
+    "wait": "Return when what you saved is loaded and ready.",
     "check": "Validate devrun.toml, and say what it means.",
     "down": "Stop the daemon, remove containers and network.",
 }

@@ -16,7 +16,14 @@ from rich.text import Text
 from devrun.cli.text import ago, safe
 from devrun.core.report import ImageReport, Problem, Report, TargetReport
 
-STYLES = {"running": "green", "ready": "green", "exited": "default", "paused": "yellow", "missing": "yellow"}
+STYLES = {
+    "running": "green",
+    "ready": "green",
+    "exited": "default",
+    "starting": "yellow",
+    "paused": "yellow",
+    "missing": "yellow",
+}
 FAILED = frozenset({"crashed", "failed", "syntax error", "flapping"})
 SILENT = frozenset({"up to date", "exited", "crashed", "failed", "syntax error", "flapping"})
 """Holds that the state, or the problem, says already."""
@@ -111,7 +118,9 @@ def _line(cells: Sequence[Text], widths: Sequence[int]) -> Text:
 
 
 def _state(target: TargetReport) -> str:
-    return f"exited {target.exit_code}" if target.exit_code is not None else target.state
+    if target.exit_code is not None:
+        return f"exited {target.exit_code}"
+    return "starting" if target.state == "running" and not target.ready else target.state
 
 
 def _styled(state: str, hold: str) -> str:

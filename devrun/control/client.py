@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,14 @@ from devrun.errors import DevrunError, NotRunningError
 
 if TYPE_CHECKING:
     from devrun.core.report import Report
+    from devrun.core.waiting import WaitOutcome
 
 TIMEOUT_S = 5.0
 """A daemon binds its socket a moment after it took the lock, and answers at once: later, it hangs."""
 GONE_TIMEOUT_S = 30.0
 """To stop, a daemon waits for its containers' grace: 2 s for images we build, 10 s for others."""
+ENDING = 503
+"""The status of an answer that a daemon gives because it ends."""
 _PAUSE_S = 0.02
 _NOT_YET = (FileNotFoundError, ConnectionRefusedError, BlockingIOError)
 """No socket yet, or a stale one; nobody listens yet; too many wait already (EAGAIN, on Linux)."""
@@ -71,6 +74,20 @@ class Client:
 
         return decode(self.status_bytes())
 
+    def wait(self, targets: Iterable[str] = (), *, timeout_s: float | None = None) -> "WaitOutcome":
+        """Return when all that was saved before this call is settled, or the time is over.
+
+        Without `targets`, all that should run are waited for; without a time-out, for as long as it takes.
+        """
+        from urllib.parse import urlencode
+
+        from devrun.control.wire import decode_outcome
+
+        asked = [("target", name) for name in targets]
+        asked += [] if timeout_s is None else [("timeout", str(timeout_s))]
+        query = urlencode(asked, errors="surrogateescape")
+        return decode_outcome(self._ask("POST", f"/v1/wait?{query}", more_s=timeout_s).body)
+
     def shutdown(self, *, remove: bool = False) -> None:
         """Ask the daemon to end, and to remove its containers if `remove`; returns when it has agreed."""
         self._ask("POST", f"/v1/shutdown?remove={'true' if remove else 'false'}")
@@ -88,9 +105,11 @@ class Client:
         """Tell whether the lock is still held by the daemon that we speak with, and not by the next one."""
         return read(self.place) == self.holder
 
-    def _ask(self, method: str, target: str) -> Answer:
+    def _ask(self, method: str, target: str, *, more_s: float | None = 0.0) -> Answer:
+        """Return the answer; `more_s` is for how long the daemon may think it over, None: for ever."""
         try:
             with self._connect() as connection:
+                connection.settimeout(None if more_s is None else self._timeout_s + more_s)
                 answer = _exchange(connection, method, target)
         except (OSError, ValueError) as error:
             if not self._is_there():
@@ -160,7 +179,8 @@ def _exchange(connection: socket.socket, method: str, target: str) -> Answer:
 def _refusal(answer: Answer) -> DevrunError:
     try:
         said = json.loads(answer.body)
-        return DevrunError(str(said["error"]), hint=str(said.get("hint", "")))
+        kind = NotRunningError if answer.status == ENDING else DevrunError
+        return kind(str(said["error"]), hint=str(said.get("hint", "")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return DevrunError(f"the running devrun refuses: status {answer.status}", hint="restart it")
 

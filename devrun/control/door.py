@@ -6,8 +6,10 @@ are too many connections, the one that has waited longest makes room for the nex
 """
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 from dataclasses import dataclass
 
 import h11
@@ -18,6 +20,9 @@ from devrun.control.refusal import CONTENT_TYPE, refusal
 from devrun.errors import DevrunError
 
 log = logging.getLogger(__name__)
+
+OPEN_FILES = 4096
+"""Enough for a thousand clients that wait, and far below what any system gives a process that asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,23 @@ class Limits:
     body_bytes: int = 64 * 1024
     connections: int = 512
     """Half of the file descriptors that a process usually has: the other half is for the daemon's work."""
+
+    @property
+    def waits(self) -> int:
+        """How many of them may wait for an answer that takes its time: the others are for quick questions."""
+        return self.connections * 3 // 4
+
+    @classmethod
+    def of_process(cls) -> "Limits":
+        """Return limits with room for a thousand waits; this process may open more files from now on."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            with contextlib.suppress(OSError, ValueError):  # Some systems have a lower limit that they hide.
+                resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+                return cls(connections=most // 2)
+            most = soft
+        return cls(connections=most // 2)
 
 
 class Door(H11Protocol):

@@ -1,7 +1,8 @@
 """What can be asked over the socket, and from whom a question is taken.
 
 An endpoint is one function and one line in `_routes`. It takes its answer from the service, which returns at
-once, so it never waits. Browsers are kept out: any page that a user looks at could make them send something.
+once; what takes time is answered later, and holds up nobody. Browsers are kept out: any page that a user
+looks at could make them send something.
 """
 
 from typing import Protocol
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from devrun.control.refusal import CONTENT_TYPE, refusal
+from devrun.control.waits import TooManyError, Waitable, Waits
 from devrun.control.wire import encode, to_json
 from devrun.core.report import Report
 from devrun.errors import DevrunError
@@ -23,7 +25,7 @@ HOSTS = frozenset({"", "localhost", "devrun"})
 _FLAGS = {"true": True, "false": False}
 
 
-class Service(Protocol):
+class Service(Waitable, Protocol):
     """What the socket is the door of. Called in the server's thread, and must return at once."""
 
     def report(self) -> Report:
@@ -36,18 +38,31 @@ class Service(Protocol):
 class Endpoints:
     """The questions and their answers, over one service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, most_waits: int) -> None:
         self._service = service
+        self._waits = Waits(service, most_waits)
 
     def _routes(self) -> list[Route]:
         return [
             Route("/v1/status", self.status),
+            Route("/v1/wait", self.wait, methods=["POST"]),
             Route("/v1/shutdown", self.shutdown, methods=["POST"]),
         ]
 
     async def status(self, _: Request) -> Response:
         """Answer GET /v1/status with the report."""
         return _answer(200, encode(self._service.report()))
+
+    async def wait(self, request: Request) -> Response:
+        """Answer POST /v1/wait?target=NAME&timeout=SECONDS when what was saved before it is settled."""
+        outcome = await self._waits.outcome(request)
+        if outcome is None:
+            return _error(503, "devrun ended before all was ready", "start it with `devrun watch`")
+        return _answer(200, encode(outcome))
+
+    def end_waits(self) -> None:
+        """Answer all open waits that devrun ends; in the server's thread."""
+        self._waits.end()
 
     async def shutdown(self, request: Request) -> Response:
         """Answer POST /v1/shutdown?remove=true|false; the end comes after the answer."""
@@ -116,7 +131,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _plain_error(_: Request, error: Exception) -> Response:
     hint = error.hint if isinstance(error, DevrunError) else ""
-    return _error(400, str(error), hint)
+    return _error(429 if isinstance(error, TooManyError) else 400, str(error), hint)
 
 
 async def _bug(_: Request, error: Exception) -> Response:

@@ -60,9 +60,9 @@ class Server:
         require_unix()
         limits = limits or Limits()
         path = lock.holder.socket
-        app = Endpoints(service).application(body_bytes=limits.body_bytes)
+        endpoints = Endpoints(service, most_waits=limits.waits)
         config = uvicorn.Config(
-            app,
+            endpoints.application(body_bytes=limits.body_bytes),
             http=door(limits),
             ws="none",
             loop="asyncio",
@@ -79,7 +79,7 @@ class Server:
             h11_max_incomplete_event_size=limits.header_bytes,
             timeout_graceful_shutdown=ANSWER_TIMEOUT_S,
         )
-        server = cls(path, _Uvicorn(config, _listen(path)), died)
+        server = cls(path, _Uvicorn(config, _listen(path), endpoints.end_waits), died)
         server._thread.start()
         return server
 
@@ -108,9 +108,12 @@ class Server:
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, woken by an event instead of ten times a second."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, end_waits: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._listener = listener
+        self._end_waits = end_waits
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leaving = asyncio.Event()
 
@@ -147,6 +150,7 @@ class _Uvicorn(uvicorn.Server):
         asyncio.get_running_loop().remove_reader(self._listener)
         for _ in range(_TURNS_TO_ENTER):
             await asyncio.sleep(0)
+        self._end_waits()
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from devrun.config.project import ImageName, TargetName
 from devrun.core.actions import Action
-from devrun.core.values import Broken, Built, Container, Digest, Fingerprint, Saved
+from devrun.core.values import Broken, Built, Container, Digest, Fingerprint, RunId, Saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class FilesChanged:
     sources: Mapping[TargetName, SourceChange] = field(default_factory=dict)
     inputs: Mapping[ImageName, tuple[str, ...]] = field(default_factory=dict)
     """The changed paths that put an image's fingerprint in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRead:
+    """All that was saved before these barriers were asked for has been told."""
+
+    at: float
+    barriers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,16 @@ class OutputEnded:
     at: float
     target: TargetName
     tail: tuple[str, ...]
+    run_id: RunId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReady:
+    """A run of a container serves what it publishes, or has not ended soon after its start."""
+
+    at: float
+    target: TargetName
+    run_id: RunId
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +297,7 @@ class ActionFinished:
 
 Event = (
     FilesChanged
+    | DiskRead
     | GitStarted
     | GitEnded
     | EngineConnected
@@ -294,6 +313,7 @@ Event = (
     | TimePassed
     | BuildAdvanced
     | OutputEnded
+    | TargetReady
     | HintFound
     | ActionStarted
     | ActionFinished

@@ -21,6 +21,7 @@ from devrun.core.values import (
     LastAction,
     Loaded,
     Phase,
+    RunId,
     Saved,
 )
 
@@ -104,6 +105,8 @@ class Target:
     """Whether it ran at the last look."""
     ended_at: float = 0.0
     """When a look first found that it no longer ran."""
+    ready: RunId | None = None
+    """The run that was found to be ready."""
     resume: bool = False
     """Whether an outage of the engine may have ended it: if it has, it is started again."""
     loaded: Loaded | None = None
@@ -128,6 +131,8 @@ class Target:
     last: LastAction | None = None
     tail: tuple[str, ...] = ()
     """The last lines of output of a program that ended."""
+    tail_of: RunId | None = None
+    """The run that wrote them: a later one may have ended, and its lines be yet to come."""
     hints: tuple[str, ...] = ()
 
     def with_unknown_containers(self) -> "Target":
@@ -144,6 +149,11 @@ class Target:
         """Whether its container runs, by the last look."""
         return self.container is not None and self.container.phase is Phase.RUNNING
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the run that goes on was found to be ready."""
+        return self.is_running and self.container is not None and self.container.run_id == self.ready
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -156,6 +166,8 @@ class State:
     engine_up: bool = False
     engine_error: str = "not asked yet"
     engine_hint: str = ""
+    engine_down_since: float = 0.0
+    """When it last went away, or devrun began to look for it."""
     git: bool = False
     python: str = ""
     """The cache tag of our own Python: another one may parse what ours does not, and the other way round."""
@@ -166,6 +178,11 @@ class State:
     def is_wanted(self, target: Target) -> bool:
         """Whether a target should have a running container."""
         return target.wanted and not target.gone and not self.closing
+
+    def without_engine(self, error: str, hint: str = "") -> "State":
+        """Return it as it is when the engine does not answer."""
+        since = self.now if self.engine_up else self.engine_down_since
+        return replace(self, engine_up=False, engine_error=error, engine_hint=hint, engine_down_since=since)
 
 
 def appended(old: tuple[str, ...], new: Iterable[str]) -> tuple[str, ...]:
@@ -198,4 +215,6 @@ def initial_state(
         for name, config in project.targets.items()
     }
     images = {name: Image() for name in project.images}
-    return State(project=project, images=images, targets=targets, now=now, python=python)
+    return State(
+        project=project, images=images, targets=targets, now=now, engine_down_since=now, python=python
+    )

@@ -94,7 +94,7 @@ def finished(state: State, event: ActionFinished) -> State:
     """Return the state after an action's outcome."""
     action = event.action
     if isinstance(event.outcome, Lost):
-        state = replace(state, engine_up=False, engine_error=event.outcome.error)
+        state = state.without_engine(event.outcome.error, state.engine_hint)
     match action:
         case HashInputs() | CancelBuild() | InspectImage() | BuildImage() | RemoveImage():
             image = _end_image(state.images[action.image], action, event)

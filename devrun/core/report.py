@@ -62,6 +62,8 @@ class TargetReport:
     last: LastAction | None = None
     problem: Problem | None = None
     hints: tuple[str, ...] = ()
+    ready: bool = True
+    """Whether what runs is ready: until then it is starting. An older daemon does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def report(state: State, *, pid: int, started: float, engine: str, notices: tupl
 def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
     current = image.current
     decision = decide_image(state, name)
-    doing, hold = _doing(image.running or image.hashing, decision)
+    doing, hold = doing_of(image.running or image.hashing, decision)
     if image.cancelling:
         doing = f"cancelling the build: {image.cause}"
     return ImageReport(
@@ -135,14 +137,14 @@ def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
         progress=image.progress if image.running else "",
         builds=image.builds,
         last=image.last,
-        problem=_failure_problem(image.failures, decision),
+        problem=failure_problem(image.failures, decision),
     )
 
 
 def _target_report(state: State, name: TargetName, target: Target) -> TargetReport:
     container = target.container
     decision = decide_target(state, name)
-    doing, hold = _doing(target.running, decision)
+    doing, hold = doing_of(target.running, decision)
     exited = container is not None and container.phase is Phase.EXITED
     return TargetReport(
         program=program_text(state.project.targets[name].program),
@@ -156,8 +158,9 @@ def _target_report(state: State, name: TargetName, target: Target) -> TargetRepo
         container=container.name if container else "",
         restarts=target.restarts,
         last=target.last,
-        problem=_failure_problem(target.failures, decision) or _target_problem(target, decision),
+        problem=failure_problem(target.failures, decision) or target_problem(target, decision),
         hints=target.hints,
+        ready=target.is_ready,
     )
 
 
@@ -174,8 +177,8 @@ def program_text(program: Program) -> str:
             return "the image's command"
 
 
-def _doing(running: Action | None, decision: Action | Hold) -> tuple[str, str]:
-    """Return what is done, or why nothing is, and the kind of hold."""
+def doing_of(running: Action | None, decision: Action | Hold) -> tuple[str, str]:
+    """Return what is done, or why nothing is, and the hold's kind; that is empty while an action runs."""
     action = running or (None if isinstance(decision, Hold) else decision)
     if action is not None:
         return f"{VERBS[type(action).__name__]}: {action.cause}", ""
@@ -183,7 +186,7 @@ def _doing(running: Action | None, decision: Action | Hold) -> tuple[str, str]:
     return decision.text, decision.kind.value
 
 
-def _failure_problem(failures: Mapping[str, Failure], decision: Action | Hold) -> Problem | None:
+def failure_problem(failures: Mapping[str, Failure], decision: Action | Hold) -> Problem | None:
     """Return the failure that holds, which is the newest of those whose words the hold says."""
     if not isinstance(decision, Hold) or decision.kind not in {HoldKind.FAILED, HoldKind.RETRYING}:
         return None
@@ -192,7 +195,8 @@ def _failure_problem(failures: Mapping[str, Failure], decision: Action | Hold) -
     return Problem(failure.error, failure.hint, failure.step, failure.output)
 
 
-def _target_problem(target: Target, decision: Action | Hold) -> Problem | None:
+def target_problem(target: Target, decision: Action | Hold) -> Problem | None:
+    """Return what is wrong with a target beside failed actions, None where nothing is."""
     match decision:
         case Hold(kind=HoldKind.CRASHED) if target.container:
             error, hint = explain_exit(target.container, target.tail)

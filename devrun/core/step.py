@@ -16,6 +16,7 @@ from devrun.core.events import (
     ActionStarted,
     BuildAdvanced,
     ContainerTouched,
+    DiskRead,
     EngineConnected,
     EngineLost,
     Event,
@@ -32,6 +33,7 @@ from devrun.core.events import (
     SourceChange,
     StartRequested,
     StopRequested,
+    TargetReady,
     TimePassed,
 )
 from devrun.core.model import Image, State, Target, appended
@@ -72,16 +74,18 @@ def _told(
     | ImageTouched
     | BuildAdvanced
     | OutputEnded
+    | TargetReady
     | HintFound
     | GitStarted
     | GitEnded
+    | DiskRead
     | TimePassed,
 ) -> State:
     match event:
         case EngineConnected():
             return _forget_observed(replace(state, engine_up=True, engine_error="", engine_hint=""))
         case EngineLost(error=error, hint=hint):
-            return _forget_observed(replace(state, engine_up=False, engine_error=error, engine_hint=hint))
+            return _forget_observed(state.without_engine(error, hint))
         case ContainerTouched(target=name):
             return _on_targets(state, (name,), _touch)
         case OrphansFound(targets=names):
@@ -94,15 +98,17 @@ def _told(
         case BuildAdvanced(image=image_name, progress=progress):
             images = _changed(state.images, (image_name,), lambda image: replace(image, progress=progress))
             return replace(state, images=images)
-        case OutputEnded(target=name, tail=tail):
-            return _on_targets(state, (name,), lambda target: replace(target, tail=tail))
+        case OutputEnded(target=name):
+            return _on_targets(state, (name,), partial(_hear, event=event))
+        case TargetReady(target=name, run_id=run_id):
+            return _on_targets(state, (name,), lambda target: replace(target, ready=run_id))
         case HintFound(target=name, hint=hint):
             return _on_targets(
                 state, (name,), lambda target: replace(target, hints=appended(target.hints, (hint,)))
             )
         case GitStarted() | GitEnded():
             return replace(state, git=isinstance(event, GitStarted))
-        case TimePassed():  # pragma: no branch - no other is left
+        case DiskRead() | TimePassed():  # pragma: no branch - no other is left
             return state
 
 
@@ -204,6 +210,12 @@ def _raise_build(image: Image) -> Image:
 def _touch(target: Target) -> Target:
     """During an action the outcome is awaited first, and then looked at again."""
     return replace(target, touched=True) if target.running else target.with_unknown_containers()
+
+
+def _hear(target: Target, event: OutputEnded) -> Target:
+    """Output that was cut and goes on may end a second time, without a line more."""
+    known = target.tail if event.run_id is not None and event.run_id == target.tail_of else ()
+    return replace(target, tail=event.tail or known, tail_of=event.run_id)
 
 
 def _forget_observed(state: State) -> State:

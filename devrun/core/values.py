@@ -14,6 +14,8 @@ ContainerId = NewType("ContainerId", str)
 ImageId = NewType("ImageId", str)
 Fingerprint = NewType("Fingerprint", str)
 """Content hash of an image's build inputs; it stands in the image's tag."""
+RunId = tuple[ContainerId, float]
+"""Which run of which container: its id, and when its main process started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Container:
     spec: Spec
     phase: Phase
     started: float = 0.0
-    """When its main process last started; 0: never. Together with `id` it names one run of a container."""
+    """When its main process last started; 0: never."""
     exit_code: int = 0
     error: str = ""
     """Why the engine could not start it."""
@@ -55,6 +57,11 @@ class Container:
     """The published ones, as `127.0.0.1:8080->5000/tcp`."""
     python: str = ""
     """The cache tag of its Python, as `cpython-313`; empty: not known."""
+
+    @property
+    def run_id(self) -> RunId:
+        """The present run, or the last one."""
+        return self.id, self.started
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from types import FrameType
 
 from devrun import __version__
 from devrun.config.project import ImageName, Project, TargetName
+from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
@@ -28,6 +29,8 @@ from devrun.core.events import (
     ActionFinished,
     ActionStarted,
     BuildAdvanced,
+    ContainerTouched,
+    DiskRead,
     EngineLost,
     Event,
     HintFound,
@@ -43,6 +46,8 @@ from devrun.daemon.cache import Cache
 from devrun.daemon.listener import Listener
 from devrun.daemon.monitor import Monitor
 from devrun.daemon.output import Followers
+from devrun.daemon.readiness import Readiness
+from devrun.daemon.waiters import Answer, Waiters
 from devrun.daemon.work import do
 from devrun.engine.plan import STOP_TIMEOUT_S
 from devrun.engine.protocol import BuildProgress, Connect
@@ -83,6 +88,8 @@ class Daemon:
         self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
         self._monitor = Monitor(lambda: connect(project), self._mailbox.put, self._part_died)
         self._followers = Followers(self._mailbox.put, listener.output)
+        self._readiness = Readiness(self._mailbox.put, self._part_died)
+        self._waiters = Waiters(self._disk.barrier)
         self._cache = Cache(place.cache)
         self._notices: dict[str, str] = {}
         self._holds: dict[str, Hold] = {}
@@ -104,17 +111,27 @@ class Daemon:
         """Ask for the end; returns at once."""
         self._mailbox.put(ShutdownRequested(time.time(), remove))
 
+    def wait(
+        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
+    ) -> Callable[[], None]:
+        """Have `answer` called when what was saved by now is settled; returns what takes the wish back."""
+        number = self._waiters.add(names, timeout_s, answer)
+        self._mailbox.put(TimePassed(time.time()))  # The loop's patience may be longer than the waiter's.
+        return partial(self._waiters.drop, number)
+
     def run(self) -> ExitCode:
         """Hold the project's lock, serve, and work until told to stop; raises AlreadyRunningError."""
         with Lock.acquire(self._place, root=self._project.root, version=__version__) as lock, self._signals():
             self._state = replace(self._state, rows=self._cache.read())
-            server = Server.start(lock, self, died=lambda error: self._part_died("control socket", error))
+            server = Server.start(lock, self, died=self._server_died, limits=Limits.of_process())
             try:
                 self._disk.start()
                 self._monitor.start()
+                self._readiness.start()
                 self._loop()
                 self._leave()
             finally:
+                self._readiness.close()
                 self._followers.close()
                 self._monitor.close()
                 self._disk.close()
@@ -152,6 +169,7 @@ class Daemon:
                 self._apply(event)
             self._act()
             self._tell()
+            self._answer_waiters()  # Now that whoever is answered may ask for the report.
 
     def _take(self) -> Iterator[Event]:
         """Wait for an event, or for the moment that a hold names, and return all that is there by then."""
@@ -179,7 +197,9 @@ class Daemon:
         moments = [hold.until for hold in self._holds.values() if hold.until is not None]
         if self._closing_since:
             moments.append(self._deadline())
-        return max(0.0, min(moments) - time.time()) if moments else None
+        waits = [max(0.0, moment - time.time()) for moment in moments]
+        patience = self._waiters.patience_s()
+        return min(waits if patience is None else [*waits, patience], default=None)
 
     def _apply(self, event: Event) -> None:
         before = self._state
@@ -195,6 +215,8 @@ class Daemon:
                 self._remove = self._remove or remove
             case EngineLost():
                 self._give_up_builds()
+            case DiskRead(barriers=barriers):
+                self._waiters.pass_barriers(barriers)
             case HintFound(target=target, hint=hint):
                 self._listener.hinted(f"target {target}", hint)
             case _:
@@ -269,12 +291,17 @@ class Daemon:
         """Let others know: readers of the report, the cache, those who follow output."""
         self._report = self._make_report()
         self._cache.write({name: t.loaded for name, t in self._state.targets.items() if t.loaded})
+        self._readiness.update(self._state)
         engine = self._monitor.engine
         if engine is None or not self._state.engine_up:
             return
         for name, target in self._state.targets.items():
             if name in self._project.targets:
                 self._followers.update(engine, self._project.targets[name], target.container)
+
+    def _answer_waiters(self) -> None:
+        for name in self._waiters.answer(self._state):
+            self._mailbox.put(ContainerTouched(time.time(), name))
 
     def _make_report(self) -> Report:
         engine = self._monitor.engine
@@ -298,6 +325,9 @@ class Daemon:
 
     def _part_died(self, part: str, error: BaseException) -> None:
         self._mailbox.put(Died(part, error))
+
+    def _server_died(self, error: BaseException) -> None:
+        self._part_died("control socket", error)
 
     def _deadline(self) -> float:
         slowest = max(

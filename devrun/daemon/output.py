@@ -114,8 +114,8 @@ class Followers:
             # Whoever shows the lines is at fault: it would be at the next one too.
             log.exception("output of %s is not followed any more", target.name)
             again = False
-        if tail and not self._stop.is_set():
-            self._post(OutputEnded(time.time(), target.name, tuple(tail)))
+        if not self._stop.is_set():
+            self._post(OutputEnded(time.time(), target.name, tuple(tail), container.run_id))
         if again and not self._stop.wait(AGAIN_S - (time.monotonic() - began)):
             self._end(target.name, container)
 

@@ -13,8 +13,9 @@ from contextlib import closing
 from dataclasses import replace
 
 from devrun.config.project import ImageName, Project, TargetName
-from devrun.core.events import FilesChanged, SourceChange
+from devrun.core.events import DiskRead, FilesChanged, SourceChange
 from devrun.core.values import BuildContext, Fingerprint
+from devrun.sources.barriers import Barriers
 from devrun.sources.closures import Closures
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import Contents
@@ -47,7 +48,7 @@ RETRIES_S = (2.0, 5.0, 30.0)
 JOIN_S = 5.0
 SHOWN_PATHS = 3
 
-Post = Callable[[FilesChanged], None]
+Post = Callable[[FilesChanged | DiskRead], None]
 Notice = Callable[[str, str], None]
 """Takes a subject, and what there is to say of it; an empty text takes back what was said."""
 Died = Callable[[str, BaseException], None]
@@ -76,6 +77,7 @@ class Disk:
         self._failures = 0
         self._learned: dict[ImageName, threading.Event] = {}
         self._learning = threading.Lock()
+        self._barriers = Barriers()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -110,6 +112,11 @@ class Disk:
         """Look at everything soon, hints or not."""
         self._wake.set()
 
+    def barrier(self, number: int) -> None:
+        """Have DiskRead posted with this number, after all that follows from what was saved before."""
+        self._barriers.ask(number)
+        self._wake.set()
+
     @property
     def counts(self) -> tuple[int, int]:
         """How many files and directories are watched."""
@@ -120,7 +127,8 @@ class Disk:
         found = self._fingerprints.find(image)
         self._say(f"image {image}", "; ".join(problem.error for problem in found.problems))
         if self._thread.is_alive() and found.runtime != self._runtimes.get(image):
-            self._ask_to_learn(image)
+            # Where the closures follow from it, they come before the fingerprint does.
+            self._ask_to_learn(image).wait(JOIN_S)
         return found.fingerprint
 
     def inputs(self, image: ImageName) -> Inputs:
@@ -240,7 +248,9 @@ class Disk:
 
     def _look(self, hints: frozenset[str] | None) -> bool:
         """Look at what is hinted at, or at everything; False if the project is not there."""
+        asked: tuple[int, ...] = ()
         if hints is None or len(hints) > LARGE_BATCH:
+            asked = self._barriers.take()  # before the look: what comes during it may be too late for it
             paths = self._scan()
         else:
             paths = self._snapshot.look(hints)
@@ -248,7 +258,17 @@ class Disk:
         missing = ", ".join(self._snapshot.missing)
         self._say("root", f"{missing} is not there; containers are kept until it is back" if missing else "")
         self._deliver(paths)
+        self._pass(asked)
         return not missing
+
+    def _pass(self, barriers: tuple[int, ...]) -> None:
+        """Tell that a look at everything was delivered.
+
+        While something found by it is held back, its barriers belong back into `_barriers`: the look that
+        comes at the end of that takes them again.
+        """
+        if barriers:
+            self._post(DiskRead(time.time(), barriers))
 
     def _scan(self) -> set[str]:
         began = time.monotonic()

@@ -4,16 +4,20 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
+from devrun.config.project import TargetName
 from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.control.server import Server
+from devrun.control.waits import Answer
 from devrun.core.report import ImageReport, Problem, Report, TargetReport
 from devrun.core.values import LastAction
 
@@ -21,18 +25,37 @@ LIMIT_S = 20.0
 """Longer than anything here takes on a busy machine: only a failing test waits for it."""
 
 
+@dataclass
+class Wait:
+    """Somebody who waits."""
+
+    names: frozenset[TargetName]
+    timeout_s: float | None
+    answer: Answer
+    dropped: threading.Event = field(default_factory=threading.Event)
+    """Set when the wish was taken back."""
+
+
 class NotingService:
     """Answers with one report, and notes what it is asked to do."""
 
-    def __init__(self, report: Report, ends: "SimpleQueue[bool]") -> None:
+    def __init__(self, report: Report, ends: "SimpleQueue[bool]", waits: "SimpleQueue[Wait]") -> None:
         self._report = report
         self._ends = ends
+        self._waits = waits
 
     def report(self) -> Report:
         return self._report
 
     def shutdown(self, *, remove: bool) -> None:
         self._ends.put(remove)
+
+    def wait(
+        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
+    ) -> Callable[[], None]:
+        wait = Wait(names, timeout_s, answer)
+        self._waits.put(wait)
+        return wait.dropped.set
 
 
 @pytest.fixture
@@ -105,19 +128,30 @@ def ends() -> "SimpleQueue[bool]":
 
 
 @pytest.fixture
+def waits() -> "SimpleQueue[Wait]":
+    """Those who wait, to be answered by the test."""
+    return SimpleQueue()
+
+
+@pytest.fixture
 def deaths() -> "SimpleQueue[BaseException]":
     return SimpleQueue()
 
 
 @pytest.fixture
 def serve(
-    lock: Lock, report: Report, ends: "SimpleQueue[bool]", deaths: "SimpleQueue[BaseException]"
+    lock: Lock,
+    report: Report,
+    ends: "SimpleQueue[bool]",
+    waits: "SimpleQueue[Wait]",
+    deaths: "SimpleQueue[BaseException]",
 ) -> Iterator[Callable[[Limits], Server]]:
     """Start the server with limits; it is stopped at the end, and must not have died."""
     servers: list[Server] = []
 
     def start(limits: Limits) -> Server:
-        servers.append(Server.start(lock, NotingService(report, ends), died=deaths.put, limits=limits))
+        service = NotingService(report, ends, waits)
+        servers.append(Server.start(lock, service, died=deaths.put, limits=limits))
         return servers[-1]
 
     yield start

@@ -11,12 +11,14 @@ from queue import SimpleQueue
 
 import pytest
 
+from devrun.config.project import TargetName
 from devrun.control.client import Client
 from devrun.control.door import Limits
 from devrun.control.endpoints import Service
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
+from devrun.control.waits import Answer
 from devrun.core.report import Report
 
 STATUS = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -144,6 +146,11 @@ class Talkative:
         return Report(1, "x" * 5_000_000, "/", 1, 0.0, "", engine_up=True, settled=True)
 
     def shutdown(self, *, remove: bool) -> None:
+        raise NotImplementedError
+
+    def wait(
+        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
+    ) -> Callable[[], None]:
         raise NotImplementedError
 
 

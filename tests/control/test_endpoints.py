@@ -6,10 +6,12 @@ from queue import SimpleQueue
 
 import pytest
 
+from devrun.config.project import TargetName
 from devrun.control.client import Client
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
+from devrun.control.waits import Answer
 from devrun.control.wire import decode
 from devrun.core.report import Report
 
@@ -114,6 +116,11 @@ class Buggy:
         raise ZeroDivisionError("by zero")
 
     def shutdown(self, *, remove: bool) -> None:
+        raise ZeroDivisionError("by zero")
+
+    def wait(
+        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
+    ) -> Callable[[], None]:
         raise ZeroDivisionError("by zero")
 
 

@@ -11,11 +11,13 @@ from queue import SimpleQueue
 
 import pytest
 
+from devrun.config.project import TargetName
 from devrun.control.client import Client
 from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import THREAD_NAME, Server
+from devrun.control.waits import Answer
 from devrun.core.report import Report
 from devrun.errors import DevrunError
 
@@ -30,6 +32,11 @@ class Nobody:
         raise NotImplementedError
 
     def shutdown(self, *, remove: bool) -> None:
+        raise NotImplementedError
+
+    def wait(
+        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
+    ) -> Callable[[], None]:
         raise NotImplementedError
 
 

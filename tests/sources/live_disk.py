@@ -16,7 +16,7 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
-from devrun.core.events import FilesChanged
+from devrun.core.events import DiskRead, FilesChanged
 from devrun.core.values import Digest
 from devrun.sources.disk import Disk
 
@@ -103,6 +103,8 @@ class Live:
         )
         self.digests: dict[TargetName, Digest] = {}
         self._batches: queue.SimpleQueue[FilesChanged] = queue.SimpleQueue()
+        self.read: queue.SimpleQueue[tuple[list[FilesChanged], tuple[int, ...]]] = queue.SimpleQueue()
+        """What each barrier came after, and its number."""
         self._changed = threading.Condition()
         self._barriers = 0
 
@@ -160,9 +162,18 @@ class Live:
         said = self.said.get(subject, "")
         return text in said if text else not said
 
-    def _take(self, event: FilesChanged) -> None:
+    def _take(self, event: FilesChanged | DiskRead) -> None:
+        if isinstance(event, DiskRead):
+            self.read.put((self._posted(), event.barriers))
+            return
         self.digests |= {name: change.digest for name, change in event.sources.items()}
         self._batches.put(event)
+
+    def _posted(self) -> list[FilesChanged]:
+        batches: list[FilesChanged] = []
+        while not self._batches.empty():
+            batches.append(self._batches.get())
+        return batches
 
     def _notice(self, subject: str, text: str) -> None:
         with self._changed:
@@ -194,8 +205,9 @@ def watching(root: Path, files: Mapping[str, str] = FILES) -> Iterator[Live]:
 
 def digest_from_scratch(project: Project, target: TargetName = WEB) -> Digest:
     """Return the digest that a new look at the disk gives."""
-    found: list[FilesChanged] = []
+    found: list[FilesChanged | DiskRead] = []
     disk = Disk(project, found.append, lambda _subject, _text: None, lambda _part, _error: None)
     disk.start()
     disk.close()
+    assert isinstance(found[0], FilesChanged)
     return found[0].sources[target].digest
