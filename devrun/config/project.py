@@ -152,3 +152,5 @@ class Project:
     targets: Mapping[TargetName, TargetConfig]
     ignore: tuple[str, ...] = ()
     env_files: tuple[Path, ...] = ()
+    syntax_guard: bool = True
+    """Whether a file that does not parse holds back a restart."""

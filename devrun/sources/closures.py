@@ -1,8 +1,8 @@
 """The source closures of all targets: what an edit means for each of them.
 
-Which files count is worked out from the imports of what the targets run. An edit may change both, contents and
-which files count. The two are told apart, because a file that merely begins or ceases to count is no reason to
-restart a program: what it has loaded is still what is there.
+Which files count is worked out from the imports of what the targets run. An edit may change both, contents
+and which files count. The two are told apart, because a file that merely begins or ceases to count is no
+reason to restart a program: what it has loaded is still what is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from devrun.config.project import ImageName, Project, Script, TargetConfig, TargetName
 from devrun.core.events import SourceChange
 from devrun.core.values import Digest, Saved
-from devrun.sources.closure import PYTHON, Closure, Tie, Verdict, shown_source
+from devrun.sources.closure import PYTHON, Closure, Verdict, shown_source
 from devrun.sources.contents import Change, Contents
+from devrun.sources.entry import entry_of
 from devrun.sources.input_rules import Runtime
-from devrun.sources.reach import Entry, ReachGraph, entry_of
+from devrun.sources.reach import Entry, ReachGraph
 
 Changes = Mapping[str, Change]
 
@@ -44,6 +45,10 @@ class Closures:
             closure.shows(path) and (_is_python(path) or self._judge(closure, path).tie)
             for closure in self._closures.values()
         )
+
+    def may_load(self, path: str) -> bool:
+        """Return whether a syntax error in a file could end a program."""
+        return any(closure.guards(path) for closure in self._closures.values())
 
     def explain(self, path: str) -> dict[TargetName, Verdict]:
         """Return for each target whether a file counts, and by which rule."""
@@ -178,4 +183,6 @@ def _is_python(path: str) -> bool:
 
 def _scripts(project: Project) -> dict[TargetName, str]:
     programs = ((name, target.program) for name, target in project.targets.items())
-    return {name: str(project.root / program.path) for name, program in programs if isinstance(program, Script)}
+    return {
+        name: str(project.root / program.path) for name, program in programs if isinstance(program, Script)
+    }

@@ -8,13 +8,14 @@ another one is *stale*, its byte code must go before the file is loaded again.
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from devrun.core.values import Broken
 from devrun.sources.content import HashFile
-from devrun.sources.python_source import find_error
+from devrun.sources.imports import Imports, Problem
+from devrun.sources.python_source import PythonSources
 from devrun.sources.snapshot import Entry, Snapshot, look_at
 
 HALF_WRITTEN_S = 0.03
@@ -51,8 +52,9 @@ class Contents:
     root: str = ""
     """The project's folder: users know files relative to it."""
     hashes: dict[str, str] = field(default_factory=dict)
-    errors: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Line and message for each Python file that changed and does not parse."""
+    errors: dict[str, Problem] = field(default_factory=dict)
+    """For each Python file that may be loaded and does not compile."""
+    _sources: PythonSources = field(default_factory=PythonSources)
     _forms: dict[str, Form] = field(default_factory=dict)
     _seen: dict[str, dict[tuple[int, int], set[str]]] = field(default_factory=dict)
     """For each Python file: the contents that it had under each pair of size and second."""
@@ -62,15 +64,18 @@ class Contents:
         known = self.hashes.get(path)
         return known if known is not None else self._read(path)[0]
 
-    def changes(self, paths: Iterable[str]) -> list[Change]:
-        """Return those of `paths` whose content or form is another one than before."""
-        found = {path: self._change(path) for path in paths}
+    def changes(self, paths: Iterable[str], is_loaded: Callable[[str], bool]) -> list[Change]:
+        """Return those of `paths` whose content or form is another one than before.
+
+        `is_loaded` tells of which files a syntax error would matter: only these are parsed.
+        """
+        found = {path: self._change(path, is_loaded) for path in paths}
         unfinished = {path for path, change in found.items() if self._seems_unfinished(path, change)}
         if unfinished:
             threading.Event().wait(HALF_WRITTEN_S)
             # A file may have become a directory meanwhile: what lies in it is told only now.
             again = self.snapshot.look(unfinished) | unfinished
-            found |= {path: _joined(found.get(path), self._change(path)) for path in sorted(again)}
+            found |= {path: _joined(found.get(path), self._change(path, is_loaded)) for path in sorted(again)}
         return [change for change in found.values() if change is not None]
 
     def broken(self, path: str) -> Broken | None:
@@ -82,12 +87,28 @@ class Contents:
         """Return a path as people know it: relative to the project where it lies inside."""
         return path.removeprefix(f"{self.root}{os.sep}")
 
-    def _change(self, path: str) -> Change | None:
+    def imports(self, path: str) -> Imports | None:
+        """Return what a Python file may load; None where it does not parse."""
+        imports = self._sources.imports(path)
+        if imports is None:
+            self._check_syntax(path)
+        return imports
+
+    def _check_syntax(self, path: str) -> None:
+        problem = self._sources.problem(path)
+        if problem:
+            self.errors[path] = problem
+        else:
+            self.errors.pop(path, None)
+
+    def _change(self, path: str, is_loaded: Callable[[str], bool]) -> Change | None:
         before, form = self.hashes.get(path), self._forms.get(path)
         after, is_stale = self._read(path)
         entry = self.snapshot.files.get(path)
-        if before != after or path in self.errors:
-            self._check_syntax(path, entry)
+        if after is None:
+            self.errors.pop(path, None)
+        elif (before != after or path in self.errors) and path.endswith(".py") and is_loaded(path):
+            self._check_syntax(path)
         if before == after and form == self._forms.get(path):
             return None
         # A file that was moved here keeps its times, and one that is gone has none.
@@ -126,13 +147,6 @@ class Contents:
             return self.hash_file(Path(path))
         except OSError:
             return before
-
-    def _check_syntax(self, path: str, entry: Entry | None) -> None:
-        error = find_error(Path(path)) if entry and entry.is_file and path.endswith(".py") else None
-        if error:
-            self.errors[path] = error
-        else:
-            self.errors.pop(path, None)
 
     def _seems_unfinished(self, path: str, change: Change | None) -> bool:
         if change is None or not change.is_content:

@@ -5,7 +5,6 @@ two looks, and of that only what differs in content. Whoever learns of a change 
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -174,7 +173,7 @@ class Disk:
 
     def _first_batch(self) -> FilesChanged:
         """Everything is new, and no byte code is to be trusted before it is known what was loaded."""
-        python = [path for path in self._contents.hashes if path.endswith(".py")]
+        python = [path for path in self._snapshot.files if path.endswith(".py")]
         sources = {name: self._closures.whole(name, python) for name in self.project.targets}
         return FilesChanged(time.time(), self._batch, sources, dict.fromkeys(self.project.images, ()))
 
@@ -288,7 +287,8 @@ class Disk:
             self._snapshot.roots = find_roots(self.project)
             paths |= self._scan()
         self._fingerprints.overhear(paths)
-        changes = self._contents.changes(sorted(path for path in paths if self._matters(path)))
+        mattering = sorted(path for path in paths if self._matters(path))
+        changes = self._contents.changes(mattering, self._closures.may_load)
         self._tell_of_configuration()
         doubts: dict[ImageName, tuple[str, ...]] = {}
         for change in changes:
@@ -340,6 +340,8 @@ class Disk:
     def _tell_of_configuration(self) -> None:
         """Say which files are other ones than those that were read; what was undone is no change."""
         files = self._configuration.items()
-        changed = [self._contents.shown(path) for path, read in files if self._contents.hashes.get(path) != read]
+        changed = [
+            self._contents.shown(path) for path, read in files if self._contents.hashes.get(path) != read
+        ]
         text = f"{', '.join(changed)} changed; restart devrun to apply it" if changed else ""
         self._say("configuration", text)

@@ -2,13 +2,14 @@
 
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import HALF_WRITTEN_S, Change, Contents
-from devrun.sources.python_source import find_error
+from devrun.sources.python_source import PythonSources
 from devrun.sources.snapshot import Root, Snapshot
 from tests.sources.live_disk import write
 
@@ -19,13 +20,17 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.snapshot = Snapshot([Root(str(root), lambda _: False, lambda _: False)])
-        self.contents = Contents(self.snapshot, ContentHashes())
+        self.contents = Contents(self.snapshot, ContentHashes(), str(root))
         for path in self.snapshot.scan():
             self.contents.learn(path)
 
+    def look(self, paths: Iterable[str]) -> list[Change]:
+        """Return which of these files changed; a program may load each of them."""
+        return self.contents.changes(paths, lambda _: True)
+
     def changes(self) -> list[Change]:
         """Return what changed."""
-        return self.contents.changes(sorted(self.snapshot.scan()))
+        return self.look(sorted(self.snapshot.scan()))
 
     def names(self) -> list[str]:
         """Return the names of what changed."""
@@ -89,7 +94,7 @@ def test_half_a_file_gets_a_second_look(desk: Desk, half: str | None) -> None:
     rest = threading.Timer(HALF_WRITTEN_S / 3, write, [desk.root, {"a.py": "a = 22\n"}])
     hinted = desk.snapshot.scan()
     rest.start()
-    (change,) = desk.contents.changes(hinted)
+    (change,) = desk.look(hinted)
     rest.join()
 
     assert change.after == ContentHashes()(desk.root / "a.py")
@@ -105,7 +110,7 @@ def test_a_file_that_was_away_for_a_moment_has_not_changed(desk: Desk) -> None:
     rest = threading.Timer(HALF_WRITTEN_S / 3, (desk.root / "a.bak").rename, [desk.root / "a.py"])
     rest.start()
 
-    assert desk.contents.changes(hinted) == []
+    assert desk.look(hinted) == []
     rest.join()
 
 
@@ -115,7 +120,7 @@ def test_a_folder_that_takes_a_files_place_at_the_second_look_is_seen(desk: Desk
     hinted = desk.snapshot.scan()
     rest = threading.Timer(HALF_WRITTEN_S / 3, write, [desk.root, {"b.txt/m.py": "1\n"}])
     rest.start()
-    changes = desk.contents.changes(hinted)
+    changes = desk.look(hinted)
     rest.join()
 
     assert [os.path.relpath(change.path, desk.root) for change in changes] == ["b.txt", "b.txt/m.py"]
@@ -129,7 +134,7 @@ def test_what_cannot_be_read_is_as_it_was(desk: Desk) -> None:
     hinted = desk.snapshot.scan()
     (desk.root / "a.py").unlink()
 
-    assert desk.contents.changes(hinted) == []
+    assert desk.look(hinted) == []
     assert desk.contents.hashes[path] == known
     assert desk.names() == ["a.py"]
 
@@ -173,14 +178,14 @@ def test_what_does_not_parse_is_known_by_line_reason_and_content(desk: Desk) -> 
     path = str(desk.root / "a.py")
     write(desk.root, {"a.py": "a = 1\nb = (\n"})
     desk.changes()
-    broken = desk.contents.broken(path, "a.py")
+    broken = desk.contents.broken(path)
     assert broken is not None
     assert (broken.path, broken.line, broken.content) == ("a.py", 2, desk.contents.hashes[path])
     assert "never closed" in broken.message
 
     (desk.root / "a.py").unlink()
     desk.changes()
-    assert desk.contents.broken(path, "a.py") is None
+    assert desk.contents.broken(path) is None
 
 
 @pytest.mark.parametrize(
@@ -203,7 +208,9 @@ def test_our_own_python_says_which_line_does_not_compile(
 ) -> None:
     """Encodings are honoured, warnings are not; nothing makes it crash."""
     (tmp_path / "x.py").write_bytes(source)
-    found = find_error(tmp_path / "x.py")
+    sources = PythonSources()
+    found = sources.problem(str(tmp_path / "x.py"))
 
     assert (found and found[0]) == line
-    assert find_error(tmp_path / "gone.py") is None
+    assert sources.problem(str(tmp_path / "gone.py")) is None
+    assert sources.imports(str(tmp_path / "gone.py")) is None

@@ -203,7 +203,7 @@ def test_the_first_batch_trusts_no_byte_code_and_doubts_every_image(tmp_path: Pa
     disk.close()
 
     assert isinstance(posted[0], FilesChanged)
-    assert set(posted[0].sources[WEB].stale) == {"web.py"}
+    assert set(posted[0].sources[WEB].stale) == {"web.py", "job.py"}
     assert posted[0].inputs == {"default": ()}
     assert posted[0].sources[WEB].newest > 0
 
