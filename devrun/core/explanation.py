@@ -26,6 +26,11 @@ class Explanation:
     """Where it acts, the target is restarted."""
 
     @property
+    def acts(self) -> bool:
+        """Whether it would do anything."""
+        return any(effect.acts for effect in (*self.images.values(), *self.targets.values()))
+
+    @property
     def summary(self) -> str:
         """What would happen, in one line."""
         builds = [f"builds image {name}" for name, effect in self.images.items() if effect.acts]

@@ -57,6 +57,10 @@ class Closures:
             for name, closure in self._closures.items()
         }
 
+    def shown(self, path: str) -> str:
+        """Return a path as people know it."""
+        return self._contents.shown(path)
+
     def digest(self, name: TargetName) -> Digest:
         """Return the digest of a target's closure."""
         return self._closures[name].digest

@@ -13,11 +13,13 @@ from dataclasses import replace
 
 from devrun.config.project import ImageName, Project, TargetName
 from devrun.core.events import DiskRead, FilesChanged, SourceChange
+from devrun.core.explanation import Explanation, LastBatch
 from devrun.core.values import BuildContext, Fingerprint
 from devrun.sources.barriers import Barriers
 from devrun.sources.closures import Closures
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import Contents
+from devrun.sources.explanations import History, explain
 from devrun.sources.fingerprints import Fingerprints
 from devrun.sources.input_rules import Runtime
 from devrun.sources.inputs import Inputs
@@ -77,6 +79,9 @@ class Disk:
         self._learned: dict[ImageName, threading.Event] = {}
         self._learning = threading.Lock()
         self._barriers = Barriers()
+        self._history = History()
+        self._looking = threading.RLock()
+        """Held while the disk is looked at, and while what is known of it is asked for."""
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -148,6 +153,16 @@ class Disk:
         is_other = runtime is None or workdir != runtime.workdir
         if is_other and (is_new or self.inputs(image).runtime != runtime):
             self._ask_to_learn(image).wait(JOIN_S)
+
+    def explain(self, path: str) -> Explanation:
+        """Return what a change of a file would do; from any thread, which waits for a look that goes on."""
+        with self._looking:
+            return explain(self.project, self._fingerprints, self._closures, path)
+
+    def last_batch(self) -> LastBatch:
+        """Return what the last batch of changes did, and what was passed over since."""
+        with self._looking:
+            return self._history.told(self.explain)
 
     def _ask_to_learn(self, image: ImageName) -> threading.Event:
         with self._learning:
@@ -256,7 +271,9 @@ class Disk:
             self._rescan_at = min(self._rescan_at, time.monotonic() + self._poll_s)
         missing = ", ".join(self._snapshot.missing)
         self._say("root", f"{missing} is not there; containers are kept until it is back" if missing else "")
-        self._deliver(paths)
+        with self._looking:
+            self._deliver(paths)
+            self._history.hear(hints or paths)
         self._pass(asked)
         return not missing
 
@@ -294,6 +311,7 @@ class Disk:
         for change in changes:
             for image in self._fingerprints.concerned(change.path):
                 doubts[image] = (*doubts.get(image, ()), self._contents.shown(change.path))
+        self._history.note(time.time(), changes)
         sources = self._closures.change([change for change in changes if change.is_content])
         learned = self._take_learned()
         self._apply_learned(learned, doubts, sources)

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from devrun.config.project import ImageConfig, Project, TargetConfig
+from devrun.core.explanation import Effect
 from devrun.core.report import Problem
 from devrun.core.values import BuildContext, Fingerprint
 from devrun.sources.content import HashFile
@@ -64,6 +65,19 @@ class Inputs:
         Answers for files that do not exist yet too, and for directories that hold what decides.
         """
         return self._reasons.get(path) or self._by_rules(path) or self._holders.get(path)
+
+    def explain(self, path: str) -> Effect:
+        """Return whether a change at a path puts the fingerprint in doubt, and by which rule, or why not."""
+        place = Path(path)
+        if rule := self.concerns(place):
+            return Effect(acts=True, rule=rule)
+        if not place.is_relative_to(self._rules.context):
+            return Effect(acts=False, rule="outside the build context")
+        name = place.relative_to(self._rules.context).as_posix()
+        if self._ignored.excludes(name):
+            return Effect(acts=False, rule=f"left out of the build context by {self._ignored.match(name)}")
+        verdict = self._rules.verdict(name)
+        return Effect(acts=False, rule=verdict.rule if verdict else "taken by no instruction")
 
     def _by_rules(self, path: Path) -> str | None:
         verdicts = [self._rules.wished(path)]

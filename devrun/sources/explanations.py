@@ -1,0 +1,63 @@
+"""What a change of a file would do, asked of everything that decides on it."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from devrun.config.project import Project
+from devrun.core.explanation import Effect, Explanation, LastBatch
+from devrun.sources.closures import Closures
+from devrun.sources.contents import Change
+from devrun.sources.exclusion import exclusion
+from devrun.sources.fingerprints import Fingerprints
+
+
+def explain(project: Project, fingerprints: Fingerprints, closures: Closures, path: str) -> Explanation:
+    """Return what a change of a file would do, be it there or not; a path is relative to the project."""
+    place = os.path.normpath(project.root / path)
+    images = {name: fingerprints.of(name).explain(place) for name in project.images}
+    ignored = exclusion(project, place)
+    if ignored:
+        targets = {name: Effect(acts=False, rule=ignored) for name in project.targets}
+    else:
+        verdicts = closures.explain(place)
+        targets = {name: Effect(verdict.tie is not None, verdict.rule) for name, verdict in verdicts.items()}
+    return Explanation(closures.shown(place), ignored, images, targets)
+
+
+MOST_REMEMBERED = 50
+"""Paths of a kind: a person reads no more."""
+
+
+class History:
+    """The last batch of changes, and what else was heard of since then."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._changed: tuple[str, ...] = ()
+        self._heard: dict[str, None] = {}
+
+    def note(self, at: float, changes: Sequence[Change]) -> None:
+        """Take note of a look that found changes; one without any leaves the last batch as it is."""
+        if changes:
+            self._at = at
+            self._changed = tuple(change.path for change in changes[:MOST_REMEMBERED])
+            self._heard.clear()
+
+    def hear(self, paths: Iterable[str]) -> None:
+        """Take note of what the system, or a look at everything, named in the same look or in a later one."""
+        for path in paths:
+            # The system names the folder of a file too.
+            is_file = not os.path.isdir(path)  # noqa: PTH112
+            if is_file and len(self._heard) < MOST_REMEMBERED and path not in self._changed:
+                self._heard[path] = None
+
+    def told(self, explain: Callable[[str], Explanation]) -> LastBatch:
+        """Return it in words."""
+        heard = {found.path: _passed_over(found) for found in map(explain, self._heard)}
+        return LastBatch(self._at, tuple(map(explain, self._changed)), heard)
+
+
+def _passed_over(found: Explanation) -> str:
+    if found.ignored:
+        return found.ignored
+    return "its content is the same" if found.acts else "nothing depends on it"
