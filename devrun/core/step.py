@@ -98,8 +98,8 @@ def _told(
         case BuildAdvanced(image=image_name, progress=progress):
             images = _changed(state.images, (image_name,), lambda image: replace(image, progress=progress))
             return replace(state, images=images)
-        case OutputEnded(target=name):
-            return _on_targets(state, (name,), partial(_hear, event=event))
+        case OutputEnded(target=name, tail=tail, run_id=run_id):
+            return _on_targets(state, (name,), lambda target: replace(target, tail=tail, tail_of=run_id))
         case TargetReady(target=name, run_id=run_id):
             return _on_targets(state, (name,), lambda target: replace(target, ready=run_id))
         case HintFound(target=name, hint=hint):
@@ -210,12 +210,6 @@ def _raise_build(image: Image) -> Image:
 def _touch(target: Target) -> Target:
     """During an action the outcome is awaited first, and then looked at again."""
     return replace(target, touched=True) if target.running else target.with_unknown_containers()
-
-
-def _hear(target: Target, event: OutputEnded) -> Target:
-    """Output that was cut and goes on may end a second time, without a line more."""
-    known = target.tail if event.run_id is not None and event.run_id == target.tail_of else ()
-    return replace(target, tail=event.tail or known, tail_of=event.run_id)
 
 
 def _forget_observed(state: State) -> State:

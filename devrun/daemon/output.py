@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 TAIL_LINES = 40
 TAIL_WIDTH = 400
+TAIL_MARGIN_S = 0.05
+"""A program's first lines may be a little older than the moment at which the engine calls it started."""
 LISTEN_PAUSES_S = (1.5, 3.0, 10.0)
 """When a program that publishes a port is looked at: most listen by the first, slow ones by the last."""
 AGAIN_S = 1.0
@@ -51,6 +53,8 @@ class Followers:
         """Guards the runs: the loop adds them, their threads take them back."""
         self._followed: dict[TargetName, tuple[ContainerId, float]] = {}
         self._last_ns: dict[ContainerId, int] = {}
+        self._tails: dict[TargetName, tuple[ContainerId, deque[tuple[int, str]]]] = {}
+        """The last lines of each container, with their times: a stream may bring those of two runs."""
         self._ended: set[tuple[ContainerId, float]] = set()
         self._locks: defaultdict[ContainerId, threading.Lock] = defaultdict(threading.Lock)
         self._stop = threading.Event()
@@ -85,13 +89,13 @@ class Followers:
         threading.Thread(target=run, args=(engine, target, container), name=name, daemon=True).start()
 
     def _follow(self, engine: Engine, target: TargetConfig, container: Container) -> None:
-        tail: deque[str] = deque(maxlen=TAIL_LINES)
+        tail = self._tail(target.name, container.id)
         hints: set[str] = set()
 
         def emit(line: OutputLine) -> None:
             """Take one line."""
             self._last_ns[container.id] = line.at_ns
-            tail.append(line.text[:TAIL_WIDTH])
+            tail.append((line.at_ns, line.text[:TAIL_WIDTH]))
             if line.at_ns >= self._shown_from_ns:
                 self._emit(line)
             if not hints and RELOADERS.search(line.text):
@@ -115,9 +119,17 @@ class Followers:
             log.exception("output of %s is not followed any more", target.name)
             again = False
         if not self._stop.is_set():
-            self._post(OutputEnded(time.time(), target.name, tuple(tail), container.run_id))
+            began_ns = (container.started - TAIL_MARGIN_S) * NS
+            lines = tuple(text for at_ns, text in tail.copy() if at_ns >= began_ns)
+            self._post(OutputEnded(time.time(), target.name, lines, container.run_id))
         if again and not self._stop.wait(AGAIN_S - (time.monotonic() - began)):
             self._end(target.name, container)
+
+    def _tail(self, target: TargetName, container: ContainerId) -> deque[tuple[int, str]]:
+        with self._guard:
+            if target not in self._tails or self._tails[target][0] != container:
+                self._tails[target] = (container, deque(maxlen=TAIL_LINES))
+            return self._tails[target][1]
 
     def _end(self, target: TargetName, container: Container) -> None:
         """Have the target looked at: should its program run on, that has its output followed again."""

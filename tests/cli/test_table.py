@@ -121,6 +121,19 @@ web: hint: it listens on 127.0.0.1 inside its container
     assert "line 11" not in text
 
 
+def test_what_runs_and_is_not_ready_is_starting(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody answers at its port yet; other states say more."""
+    starting = replace(RUNNING, ready=False)
+    print_report(replace(REPORT, targets={"web": starting, "api": RUNNING, "job": CRASHED}), width=WIDTH)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line]
+
+    assert [line[1] for line in lines if line[0] in {"web", "api", "job"}] == [
+        "starting",
+        "running",
+        "exited",
+    ]
+
+
 def test_a_running_build_is_shown_with_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
     """And why it is built."""
     text = shown(replace(REPORT, images={"default": BUILDING}), capsys)

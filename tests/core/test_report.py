@@ -36,6 +36,7 @@ from devrun.core.events import (
     RebuildRequested,
     ShutdownRequested,
     StopRequested,
+    TargetReady,
 )
 from devrun.core.report import ImageReport, Problem, Report, TargetReport, program_text, report
 from devrun.core.values import ContainerId, Phase
@@ -241,6 +242,17 @@ def test_flapping_is_reported_with_the_line_to_paste(story: Story) -> None:
     assert problem is not None
     assert problem.error == "restarts stopped: app.py changes after every start"
     assert 'ignore = ["app.py"]' in problem.hint
+
+
+def test_what_runs_is_reported_as_ready_once_it_is(story: Story) -> None:
+    """The next run begins anew."""
+    assert not web(story).ready
+    story.tell(TargetReady(story.now, WEB, story.container().run_id))
+    assert web(story).ready
+    story.changed("app.py")
+    story.settle()
+
+    assert not web(story).ready
 
 
 def test_hints_are_reported_until_the_next_start(story: Story) -> None:

@@ -236,16 +236,6 @@ def test_the_last_lines_of_a_crash_are_not_waited_for_long(story: Story) -> None
     assert says(story) == ["failed: target web: exited with 1"]
 
 
-def test_output_that_ends_again_without_a_line_keeps_its_tail(story: Story) -> None:
-    """A connection was cut in between."""
-    story.tell(OutputEnded(story.now, WEB, ("KeyError",), story.container().run_id))
-    story.tell(OutputEnded(story.now, WEB, (), story.container().run_id))
-    assert story.target().tail == ("KeyError",)
-
-    story.tell(OutputEnded(story.now, WEB, (), (story.container().id, story.now)))
-    assert story.target().tail == ()
-
-
 def test_a_crash_that_a_build_may_mend_is_not_the_end(story: Story) -> None:
     """The package that was missing is just being installed."""
     ended(story, 1, "ModuleNotFoundError: No module named 'flask'")

@@ -145,6 +145,22 @@ def test_the_last_lines_of_a_run_are_kept(scene: Scene) -> None:
     assert {len(line) for line in ended.tail} == {TAIL_WIDTH}
 
 
+def test_a_run_that_ends_at_once_has_its_last_lines(scene: Scene) -> None:
+    """Also where the stream of the run before has brought them."""
+    container = scene.start()
+    for _ in range(10):
+        (scene.root / "app.py").write_text('print("last words")\nraise SystemExit(3)\n')
+        run_id = scene.engine.restart(scene.target, container.id, ()).run_id
+        scene.update()
+        events = scene.events.until(
+            lambda items, run_id=run_id: any(  # type: ignore[misc]
+                isinstance(item, OutputEnded) and item.run_id == run_id for item in items
+            )
+        )
+        (ended,) = (item for item in events if isinstance(item, OutputEnded) and item.run_id == run_id)
+        assert ended.tail[-1] == "last words"
+
+
 def test_what_an_earlier_daemon_has_shown_is_only_kept(scene: Scene) -> None:
     """An adopted container's old lines are not shown again, but stand in its tail."""
     scene.engine._clock = lambda: 1_700_000_000.0
