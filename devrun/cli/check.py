@@ -87,7 +87,7 @@ def _print_target(project: Project, target: TargetConfig, disk: Disk, engine: En
         _say(1, f"published: {_port(port)}")
     if not target.autostart:
         _say(1, "is not started by itself (`autostart = false`)")
-    _say(1, _restarts(project, target, disk.inputs(target.image).workdir))
+    _say(1, _restarts(target, disk))
     for line in _planned(target, disk, engine):
         _say(1, line)
 
@@ -107,17 +107,25 @@ def _mount(project: Project, target: TargetConfig, workdir: str | None) -> str:
     return f"mounted: {shown} at {path} ({rule})"
 
 
-def _restarts(project: Project, target: TargetConfig, workdir: str | None) -> str:
+def _restarts(target: TargetConfig, disk: Disk) -> str:
     """Return which edits restart a target."""
-    if mount_path(target.mount, workdir) is None:
+    if mount_path(target.mount, disk.inputs(target.image).workdir) is None:
         return "restarted: by no edit; what is copied into the image leads to a build and a new container"
     if target.restart_on is RestartOn.NONE:
         return 'restarted: by no edit (`restart-on = "none"`)'
     watched = f", and {', '.join(target.watch)} (`watch`)" if target.watch else ""
     if target.restart_on is RestartOn.ANY:
         return f'restarted: by an edit of any mounted file (`restart-on = "any"`){watched}'
-    others = ", except the scripts of other targets" if len(project.targets) > 1 else ""
-    return f"restarted: by an edit of any mounted Python file{others}{watched}"
+    reached = disk.reached(target.name)
+    if not reached:
+        return (
+            f"restarted: by an edit of any mounted Python file, since what it loads cannot be told{watched}"
+        )
+    files = _count(len(reached), "file")
+    return (
+        f"restarted: by an edit of the {files} that it reaches by imports, or of a Python file that no target"
+        f" reaches{watched} (`devrun explain PATH` tells more)"
+    )
 
 
 def _planned(target: TargetConfig, disk: Disk, engine: Engine | None) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "watch": "Build, run, and keep running what you edit.",
     "status": "Show images and targets.",
     "wait": "Return when what you saved is loaded and ready.",
+    "explain": "Say what a change of a file does, and why.",
     "check": "Validate devrun.toml, and say what it means.",
     "down": "Stop the daemon, remove containers and network.",
 }

@@ -20,6 +20,7 @@ from devrun.control.protocol import PROTOCOL, PROTOCOL_HEADER
 from devrun.errors import DevrunError, NotRunningError
 
 if TYPE_CHECKING:
+    from devrun.core.explanation import Explained
     from devrun.core.report import Report
     from devrun.core.waiting import WaitOutcome
 
@@ -87,6 +88,17 @@ class Client:
         asked += [] if timeout_s is None else [("timeout", str(timeout_s))]
         query = urlencode(asked, errors="surrogateescape")
         return decode_outcome(self._ask("POST", f"/v1/wait?{query}", more_s=timeout_s).body)
+
+    def explain(self, paths: Iterable[str], *, last: bool = False) -> "Explained":
+        """Return what a change of files would do; `last`: what the last changes did, too."""
+        from urllib.parse import urlencode
+
+        from devrun.control.wire import decode_explained
+
+        asked = [("path", path) for path in paths]
+        asked += [("last", "true")] if last else []
+        query = urlencode(asked, errors="surrogateescape")
+        return decode_explained(self._ask("GET", f"/v1/explain?{query}").body)
 
     def shutdown(self, *, remove: bool = False) -> None:
         """Ask the daemon to end, and to remove its containers if `remove`; returns when it has agreed."""

@@ -5,9 +5,12 @@ once; what takes time is answered later, and holds up nobody. Browsers are kept 
 looks at could make them send something.
 """
 
+import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from devrun.control.refusal import CONTENT_TYPE, refusal
 from devrun.control.waits import TooManyError, Waitable, Waits
 from devrun.control.wire import encode, to_json
+from devrun.core.explanation import Explained
 from devrun.core.report import Report
 from devrun.errors import DevrunError
 
@@ -31,6 +35,9 @@ class Service(Waitable, Protocol):
     def report(self) -> Report:
         """Return the newest finished report."""
 
+    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
+        """Return what changes of files do; this alone is called in a thread of its own, and may take time."""
+
     def shutdown(self, *, remove: bool) -> None:
         """Begin to end, and remove the containers if `remove`."""
 
@@ -41,10 +48,12 @@ class Endpoints:
     def __init__(self, service: Service, *, most_waits: int) -> None:
         self._service = service
         self._waits = Waits(service, most_waits)
+        self._explaining = asyncio.Lock()
 
     def _routes(self) -> list[Route]:
         return [
             Route("/v1/status", self.status),
+            Route("/v1/explain", self.explain),
             Route("/v1/wait", self.wait, methods=["POST"]),
             Route("/v1/shutdown", self.shutdown, methods=["POST"]),
         ]
@@ -52,6 +61,15 @@ class Endpoints:
     async def status(self, _: Request) -> Response:
         """Answer GET /v1/status with the report."""
         return _answer(200, encode(self._service.report()))
+
+    async def explain(self, request: Request) -> Response:
+        """Answer GET /v1/explain?path=PATH&last=true|false, for any number of paths."""
+        # One at a time: each waits until the disk is not looked at, and threads are few.
+        async with self._explaining:
+            explained = await run_in_threadpool(
+                self._service.explain, request.query_params.getlist("path"), last=_flag(request, "last")
+            )
+        return _answer(200, encode(explained))
 
     async def wait(self, request: Request) -> Response:
         """Answer POST /v1/wait?target=NAME&timeout=SECONDS when what was saved before it is settled."""

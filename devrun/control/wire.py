@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
+from devrun.core.explanation import Explained
 from devrun.core.report import Report
 from devrun.core.waiting import WaitOutcome
 from devrun.errors import DevrunError
@@ -18,7 +19,7 @@ from devrun.errors import DevrunError
 Value = TypeVar("Value")
 
 
-def encode(said: Report | WaitOutcome) -> bytes:
+def encode(said: Report | WaitOutcome | Explained) -> bytes:
     """Return it as JSON, in ASCII, with a line end."""
     return to_json(_plain(said))
 
@@ -26,6 +27,11 @@ def encode(said: Report | WaitOutcome) -> bytes:
 def decode(text: bytes) -> Report:
     """Return the report that `encode` made, by this version of devrun or another one."""
     return _read(Report, text, "the status of the running devrun")
+
+
+def decode_explained(text: bytes) -> Explained:
+    """Return the explanations that `encode` made, by this version of devrun or another one."""
+    return _read(Explained, text, "the answer of the running devrun")
 
 
 def decode_outcome(text: bytes) -> WaitOutcome:

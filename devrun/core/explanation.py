@@ -51,3 +51,11 @@ class LastBatch:
     """What was begun since then, each with its cause."""
     holds: Mapping[str, str] = field(default_factory=dict)
     """Why nothing is done now, for each image and target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The answer to a question for explanations."""
+
+    files: tuple[Explanation, ...] = ()
+    last: LastBatch | None = None

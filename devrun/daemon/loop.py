@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import FrameType
@@ -23,7 +24,15 @@ from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.core.actions import Action, BuildImage, CancelBuild, values_of
+from devrun.core.actions import (
+    Action,
+    BuildImage,
+    CancelBuild,
+    InspectImage,
+    InspectTarget,
+    subject_of,
+    values_of,
+)
 from devrun.core.decide import Decision, Hold, decide_image, decide_target, is_settled
 from devrun.core.events import (
     ActionFinished,
@@ -33,14 +42,16 @@ from devrun.core.events import (
     DiskRead,
     EngineLost,
     Event,
+    FilesChanged,
     HintFound,
     Lost,
     Outcome,
     ShutdownRequested,
     TimePassed,
 )
+from devrun.core.explanation import Explained
 from devrun.core.model import State, initial_state
-from devrun.core.report import Report, report
+from devrun.core.report import VERBS, Report, report
 from devrun.core.step import step
 from devrun.daemon.cache import Cache
 from devrun.daemon.listener import Listener
@@ -56,6 +67,8 @@ from devrun.sources.disk import Disk
 
 log = logging.getLogger(__name__)
 
+MOST_TOLD = 100
+"""Actions that `devrun explain --last` tells of."""
 CANCEL_PAUSE_S = 0.2
 CLOSE_MARGIN_S = 2.0
 """What all else may take at the end, beyond the containers' own time-outs."""
@@ -98,6 +111,8 @@ class Daemon:
         self._remove = False
         self._signal = 0
         self._began: dict[Action, float] = {}
+        self._done: deque[str] = deque(maxlen=MOST_TOLD)
+        """What was begun since the last batch of changes."""
         self._state = initial_state(
             project, self._started, only=only, python=sys.implementation.cache_tag or ""
         )
@@ -106,6 +121,14 @@ class Daemon:
     def report(self) -> Report:
         """Return the newest report; from any thread, at once."""
         return self._report
+
+    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
+        """Return what changes of files do; from any thread, waits while the disk is looked at."""
+        files = tuple(map(self._disk.explain, paths))
+        if not last:
+            return Explained(files)
+        holds = {subject: hold.text for subject, hold in dict(self._holds).items()}
+        return Explained(files, replace(self._disk.last_batch(), actions=tuple(self._done), holds=holds))
 
     def shutdown(self, *, remove: bool) -> None:
         """Ask for the end; returns at once."""
@@ -213,6 +236,8 @@ class Daemon:
             case ShutdownRequested(remove=remove):
                 self._closing_since = self._closing_since or time.time()
                 self._remove = self._remove or remove
+            case FilesChanged(sources=sources, inputs=inputs) if sources or inputs:
+                self._done.clear()
             case EngineLost():
                 self._give_up_builds()
             case DiskRead(barriers=barriers):
@@ -261,6 +286,8 @@ class Daemon:
         self._state = step(self._state, ActionStarted(now, action))
         self._listener.action_started(action)
         log.info("%s", action)
+        if not isinstance(action, InspectImage | InspectTarget):
+            self._done.append(f"{subject_of(action)}: {VERBS[type(action).__name__]} ({action.cause})")
         self._began[action] = now
         name = type(action).__name__
         threading.Thread(target=self._work, args=(action,), name=name, daemon=True).start()

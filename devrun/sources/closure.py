@@ -134,7 +134,7 @@ class Closure:
             return Verdict(None, "not reached by this target, but by another one")
         if not is_unreached_source(self._relative(path)):
             return Verdict(None, "reached by no target, and a test, documentation or packaging")
-        return Verdict(Tie.BESIDE, "reached by no target, so that it counts for all")
+        return Verdict(Tie.BESIDE, "reached by no target, so that it counts for all that run")
 
     def _relative(self, path: str) -> str:
         inside = path.startswith(f"{self.root}/")

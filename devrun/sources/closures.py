@@ -57,6 +57,10 @@ class Closures:
             for name, closure in self._closures.items()
         }
 
+    def reached(self, name: TargetName) -> frozenset[str]:
+        """Return the files that a target reaches."""
+        return self._closures[name].reach.reached
+
     def shown(self, path: str) -> str:
         """Return a path as people know it."""
         return self._contents.shown(path)

@@ -15,6 +15,7 @@ from devrun.config.project import ImageName, Project, TargetName
 from devrun.core.events import DiskRead, FilesChanged, SourceChange
 from devrun.core.explanation import Explanation, LastBatch
 from devrun.core.values import BuildContext, Fingerprint
+from devrun.errors import DevrunError
 from devrun.sources.barriers import Barriers
 from devrun.sources.closures import Closures
 from devrun.sources.content import ContentHashes
@@ -72,6 +73,7 @@ class Disk:
         """Those that the closures were worked out with."""
         self._configuration: dict[str, str | None] = {}
         """What devrun.toml and the files it names for `env-file` contained when they were read."""
+        self._is_read = False
         self._batch = 0
         self._scan_s = 0.0
         self._rescan_at = 0.0
@@ -104,6 +106,7 @@ class Disk:
         self._close_over()
         files = [self.project.file, *self.project.env_files]
         self._configuration = {str(file): self._contents.learn(str(file)) for file in files if file}
+        self._is_read = True
 
     def close(self) -> None:
         """End the thread."""
@@ -155,9 +158,15 @@ class Disk:
             self._ask_to_learn(image).wait(JOIN_S)
 
     def explain(self, path: str) -> Explanation:
-        """Return what a change of a file would do; from any thread, which waits for a look that goes on."""
+        """Return what a change of a file would do; any other thread waits while the disk is looked at."""
+        if not self._is_read:
+            raise DevrunError("the files are being read for the first time", hint="ask again in a moment")
         with self._looking:
             return explain(self.project, self._fingerprints, self._closures, path)
+
+    def reached(self, target: TargetName) -> frozenset[str]:
+        """Return the files that a target loads, as far as it can be told; empty where it cannot."""
+        return self._closures.reached(target)
 
     def last_batch(self) -> LastBatch:
         """Return what the last batch of changes did, and what was passed over since."""

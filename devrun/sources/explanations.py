@@ -14,13 +14,13 @@ from devrun.sources.fingerprints import Fingerprints
 def explain(project: Project, fingerprints: Fingerprints, closures: Closures, path: str) -> Explanation:
     """Return what a change of a file would do, be it there or not; a path is relative to the project."""
     place = os.path.normpath(project.root / path)
-    images = {name: fingerprints.of(name).explain(place) for name in project.images}
+    images = {str(name): fingerprints.of(name).explain(place) for name in project.images}
     ignored = exclusion(project, place)
     if ignored:
-        targets = {name: Effect(acts=False, rule=ignored) for name in project.targets}
+        targets = {str(name): Effect(acts=False, rule=ignored) for name in project.targets}
     else:
-        verdicts = closures.explain(place)
-        targets = {name: Effect(verdict.tie is not None, verdict.rule) for name, verdict in verdicts.items()}
+        verdicts = closures.explain(place).items()
+        targets = {str(name): Effect(found.tie is not None, found.rule) for name, found in verdicts}
     return Explanation(closures.shown(place), ignored, images, targets)
 
 

@@ -53,8 +53,9 @@ class Search:
             if not verdict.decides:
                 verdict = self.rules.wished(entry.path) or verdict
             if entry.path in self.known and not verdict.single:
+                if verdict.decides:
+                    self.contents[entry.name] = "counted by its meaning"
                 verdict = Verdict(decides=True, rule=self.known[entry.path])
-                self.contents[entry.name] = "counted by its meaning"
             self._add(entry, entry.name, verdict)
 
     def wish(self) -> None:
@@ -73,7 +74,8 @@ class Search:
             self.reasons.setdefault(entry.path, verdict.rule)
             # Two slashes keep names of the project apart from those of the context.
             key = name or f"//{entry.name}"
-            self.contents.setdefault(key, [self._content(entry), entry.executable])
+            if entry.path not in self.known or verdict.single:
+                self.contents.setdefault(key, [self._content(entry), entry.executable])
 
     def _content(self, entry: Entry) -> object:
         if entry.kind is Kind.DIRECTORY:

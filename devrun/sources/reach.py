@@ -281,6 +281,10 @@ class _View:
         for dots, name in imports.relative:
             imported.update(self._files.loaded_by(_package(path, dots), name or "__init__"))
         named = {other for name in imports.strings for other in self._named(name)}
+        if path.endswith("/__init__.py"):
+            # `from package import *` loads the modules that `__all__` lists.
+            here = posixpath.dirname(path)
+            named.update(other for name in imports.strings for other in self._files.loaded_by(here, name))
         return Edges(frozenset(imported - {path}), frozenset(named - imported - {path}))
 
     def _found(self, name: str) -> Iterator[str]:

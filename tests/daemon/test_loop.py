@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from devrun.daemon.loop import Daemon
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine
 from devrun.errors import AlreadyRunningError, DevrunError, EngineError, ExitCode
 from tests.fake_engine import FakeEngine
+from tests.sources.live_disk import write
 
 LIMIT_S = 20.0
 WEB = TargetName("web")
@@ -41,6 +42,7 @@ FILES = {
 class Heard:
     """A listener that remembers."""
 
+    begun: list[Action] = field(default_factory=list)
     actions: list[str] = field(default_factory=list)
     outcomes: list[tuple[Action, Outcome]] = field(default_factory=list)
     holds: list[tuple[str, str]] = field(default_factory=list)
@@ -51,6 +53,7 @@ class Heard:
     steps: list[str] = field(default_factory=list)
 
     def action_started(self, action: Action) -> None:
+        self.begun.append(action)
         self.actions.append(f"{type(action).__name__} ({action.cause})")
 
     def action_finished(self, action: Action, outcome: Outcome, seconds: float) -> None:
@@ -80,11 +83,10 @@ class Heard:
 class Yard:
     """A project, its fake engine, and daemons one after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, str] = FILES) -> None:
         self.root = folder / "project"
         self.root.mkdir()
-        for name, text in FILES.items():
-            (self.root / name).write_text(text)
+        write(self.root, files)
         self.project: Project = load(self.root / "devrun.toml", {})
         self.engine = FakeEngine(self.project)
         roots = Roots(home=folder / "home", runtime=folder / "none", temporary=folder)

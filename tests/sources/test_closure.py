@@ -101,7 +101,7 @@ def test_each_verdict_names_its_rule() -> None:
     assert rule(made, "job.py") == "the script of another target"
     assert rule(made, "a.txt") == "no Python file, and `watch` does not name it"
     assert rule(made, "a.py", is_reached_elsewhere=True) == "not reached by this target, but by another one"
-    assert rule(made, "a.py") == "reached by no target, so that it counts for all"
+    assert rule(made, "a.py") == "reached by no target, so that it counts for all that run"
     assert rule(made, "test_a.py") == "reached by no target, and a test, documentation or packaging"
     assert rule(made, "/elsewhere/a.py") == "outside the mount"
     none = closure(make_target(WEB, ROOT, mounted=False))
