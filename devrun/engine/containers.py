@@ -166,7 +166,7 @@ class Containers:
         return RefusedError(
             f'start container "{name}": port {port} is taken by {holder(port, running)}',
             status,
-            hint=f'end that, or choose another port in devrun.toml: ports = ["{port + 1}:..."]',
+            hint=f'end that, or choose another port in {self._project.file_name}: ports = ["{port + 1}:..."]',
         )
 
     def _refuse_neighbour(self, left: Inspected, payload: Payload, keep: ContainerId | None) -> None:

@@ -315,7 +315,7 @@ class Disk:
         broken = (
             self._contents.broken(path, self._shown(path))
             for path in self._contents.errors
-            if closure.concerns(path)
+            if self.project.syntax_guard and closure.concerns(path)
         )
         return SourceChange(
             digest=closure.digest,
