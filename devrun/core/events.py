@@ -6,7 +6,7 @@ None of them starts work by itself; they change what is desired, or mark what wa
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from devrun.config.project import ImageName, TargetName
+from devrun.config.project import ImageName, Project, TargetName
 from devrun.core.actions import Action
 from devrun.core.values import Broken, Built, Container, Digest, Fingerprint
 
@@ -24,6 +24,8 @@ class SourceChange:
     """All files in it that do not parse, by our own Python."""
     stale: tuple[str, ...] = ()
     """Files whose byte code must not be trusted."""
+    base: Digest | None = None
+    """Where other rules decide now what belongs to the closure: its digest if no content had changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,18 @@ class FilesChanged:
     sources: Mapping[TargetName, SourceChange] = field(default_factory=dict)
     inputs: Mapping[ImageName, tuple[str, ...]] = field(default_factory=dict)
     """The changed paths that put an image's fingerprint in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectChanged:
+    """Another configuration is in force."""
+
+    at: float
+    project: Project
+    files: FilesChanged
+    """What it makes of the files, and what changed in them at the same time."""
+    by: tuple[str, ...]
+    """The files that say it, relative to the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +289,7 @@ class ActionFinished:
 
 Event = (
     FilesChanged
+    | ProjectChanged
     | GitStarted
     | GitEnded
     | EngineConnected

@@ -8,19 +8,21 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from devrun.config.project import ImageName, Project, TargetConfig, TargetName
-from devrun.core.events import FilesChanged, SourceChange
-from devrun.core.values import BuildContext, Fingerprint
+from devrun.core.events import FilesChanged, ProjectChanged, SourceChange
+from devrun.core.values import BuildContext, Digest, Fingerprint
 from devrun.sources.closure import Closure
+from devrun.sources.configuration import Configuration, Reload
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import Change, Contents
 from devrun.sources.fingerprints import Fingerprints
 from devrun.sources.inputs import Inputs
 from devrun.sources.roots import find_roots
-from devrun.sources.snapshot import RootMissingError, Snapshot
+from devrun.sources.snapshot import RootMissingError, Snapshot, is_shown
 from devrun.sources.watch_rules import ignore_file
 from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError
 
@@ -45,7 +47,7 @@ RETRIES_S = (2.0, 5.0, 30.0)
 JOIN_S = 5.0
 SHOWN_PATHS = 3
 
-Post = Callable[[FilesChanged], None]
+Post = Callable[[FilesChanged | ProjectChanged], None]
 Notice = Callable[[str, str], None]
 """Takes a subject, and what there is to say of it; an empty text takes back what was said."""
 Died = Callable[[str, BaseException], None]
@@ -67,8 +69,7 @@ class Disk:
         self._closures: dict[TargetName, Closure] = {}
         self._workdirs: dict[ImageName, str | None] = {}
         """Those that the closures were worked out with."""
-        self._configuration: dict[str, str | None] = {}
-        """What devrun.toml and the files it names for `env-file` contained when they were read."""
+        self._configuration = Configuration(project)
         self._batch = 0
         self._scan_s = 0.0
         self._rescan_at = 0.0
@@ -91,12 +92,8 @@ class Disk:
         self._scan()
         for path in self._snapshot.missing:
             raise RootMissingError(path)
-        for image in self.project.images:
-            self.hash_inputs(image)
-            self._workdirs[image] = self.inputs(image).workdir
+        self._workdirs = {image: self._find(image).workdir for image in self.project.images}
         self._close_over(self.project.targets)
-        files = [self.project.file, *self.project.env_files]
-        self._configuration = {str(file): self._contents.learn(str(file)) for file in files if file}
 
     def close(self) -> None:
         """End the thread."""
@@ -116,11 +113,15 @@ class Disk:
 
     def hash_inputs(self, image: ImageName) -> Fingerprint:
         """Return the fingerprint of an image's build inputs as they are now."""
-        found = self._fingerprints.find(image)
-        self._say(f"image {image}", "; ".join(problem.error for problem in found.problems))
+        found = self._find(image)
         if self._thread.is_alive() and found.workdir != self._workdirs.get(image):
             self._ask_to_learn(image)
         return found.fingerprint
+
+    def _find(self, image: ImageName) -> Inputs:
+        found = self._fingerprints.find(image)
+        self._say(f"image {image}", "; ".join(problem.error for problem in found.problems))
+        return found
 
     def inputs(self, image: ImageName) -> Inputs:
         """Return what the last `hash_inputs` found."""
@@ -159,13 +160,15 @@ class Disk:
 
     # What follows runs in `start` first, and in the thread from then on.
 
-    def _close_over(self, names: Iterable[TargetName]) -> None:
-        """Work out the closures of targets anew, from the snapshot."""
+    def _close_over(self, names: Iterable[TargetName], untold: Collection[str] = ()) -> None:
+        """Work out the closures of targets anew, as they are without the changes of `untold` files."""
         closures = {name: self._closure(self.project.targets[name]) for name in names}
-        for path, entry in self._snapshot.files.items():
+        files, hashes = self._snapshot.files, self._contents.hashes
+        for path in hashes.keys() | (files.keys() - set(untold)):
             for closure in closures.values():
                 if closure.concerns(path):
-                    closure.update(path, None, self._contents.learn(path), entry.newest_s)
+                    newest = files[path].newest_s if path in files else 0.0
+                    closure.update(path, None, self._contents.learn(path), newest)
         self._closures |= closures
         for image in self.project.images:
             for file in self.inputs(image).watched:
@@ -274,27 +277,60 @@ class Disk:
 
     def _deliver(self, paths: set[str]) -> None:
         """Post what changed in content among `paths`, and what follows from a learned WORKDIR."""
-        if str(ignore_file(self.project)) in paths:
-            self._snapshot.roots = find_roots(self.project)
-            paths |= self._scan()
         self._fingerprints.overhear(paths)
+        reload = self._configuration.look(paths, time.monotonic())
+        self._rescan_at = min(self._rescan_at, self._configuration.look_at)
+        self._say("configuration", self._configuration.notice)
+        doubts = self._adopt(reload) if reload else {}
+        bases: dict[TargetName, Digest] = {}
+        if reload or str(ignore_file(self.project)) in paths:
+            bases = self._look_anew(paths)
         changes = self._contents.changes(sorted(path for path in paths if self._matters(path)))
-        self._tell_of_configuration()
-        doubts: dict[ImageName, tuple[str, ...]] = {}
         for change in changes:
             for image in self._fingerprints.concerned(change.path):
                 doubts[image] = (*doubts.get(image, ()), self._shown(change.path))
         sources = self._change_sources([change for change in changes if change.is_content])
+        for name, base in bases.items():
+            sources[name] = replace(sources.get(name) or self._source_change(name, (), ()), base=base)
         learned = self._take_learned()
         self._apply_learned(learned, doubts, sources)
-        if sources or doubts:
+        if sources or doubts or reload:
             self._batch += 1
-            self._post(FilesChanged(time.time(), self._batch, sources, doubts))
+            files = FilesChanged(time.time(), self._batch, sources, doubts)
+            self._post(ProjectChanged(files.at, reload.project, files, reload.by) if reload else files)
         for done in learned.values():
             done.set()
 
+    def _adopt(self, reload: Reload) -> dict[ImageName, tuple[str, ...]]:
+        """Go by another configuration; returns the images that have another fingerprint by it."""
+        before = {image: self.inputs(image).fingerprint for image in self.project.images}
+        self.project = reload.project
+        self._fingerprints.adopt(reload.project)
+        for image in before.keys() - reload.project.images.keys():
+            self._say(f"image {image}", "")
+        found = {image: self._find(image) for image in reload.project.images}
+        self._workdirs = {image: inputs.workdir for image, inputs in found.items()}
+        return {name: reload.by for name, inputs in found.items() if inputs.fingerprint != before.get(name)}
+
+    def _look_anew(self, paths: set[str]) -> dict[TargetName, Digest]:
+        """Look by the rules as they are now, and add what changed to `paths`.
+
+        Returns the digests of all closures as they were if nothing had changed but the rules: what these
+        alone show or hide is no change.
+        """
+        before = self._snapshot.roots
+        self._snapshot.roots = find_roots(self.project)
+        paths |= self._scan()
+        self._fingerprints.overhear(paths)
+        moved = {path for path in paths if is_shown(before, path) != is_shown(self._snapshot.roots, path)}
+        self._contents.forget(moved)
+        paths -= moved
+        self._closures = {}
+        self._close_over(self.project.targets, paths)
+        return {name: closure.digest for name, closure in self._closures.items()}
+
     def _matters(self, path: str) -> bool:
-        if path in self._contents.hashes or path in self._configuration:
+        if path in self._contents.hashes:
             return True
         is_source = any(closure.concerns(path) for closure in self._closures.values())
         return is_source or bool(self._fingerprints.concerned(path))
@@ -345,13 +381,6 @@ class Disk:
             self._workdirs[image] = found.workdir
             self._close_over(names)
             sources |= {name: self._source_change(name, (), ()) for name in names}
-
-    def _tell_of_configuration(self) -> None:
-        """Say which files are other ones than those that were read; what was undone is no change."""
-        files = self._configuration.items()
-        changed = [self._shown(path) for path, read in files if self._contents.hashes.get(path) != read]
-        text = f"{', '.join(changed)} changed; restart devrun to apply it" if changed else ""
-        self._say("configuration", text)
 
     def _shown(self, path: str) -> str:
         """Return a path as people know it: relative to the project where it lies inside."""

@@ -16,7 +16,7 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
-from devrun.core.events import FilesChanged
+from devrun.core.events import FilesChanged, ProjectChanged
 from devrun.core.values import Digest
 from devrun.sources.disk import Disk
 
@@ -103,6 +103,8 @@ class Live:
         )
         self.digests: dict[TargetName, Digest] = {}
         self._batches: queue.SimpleQueue[FilesChanged] = queue.SimpleQueue()
+        self.reloads: list[ProjectChanged] = []
+        """The configurations that came into force, in their order."""
         self._changed = threading.Condition()
         self._barriers = 0
 
@@ -160,7 +162,10 @@ class Live:
         said = self.said.get(subject, "")
         return text in said if text else not said
 
-    def _take(self, event: FilesChanged) -> None:
+    def _take(self, event: FilesChanged | ProjectChanged) -> None:
+        if isinstance(event, ProjectChanged):
+            self.reloads.append(event)
+            event = event.files
         self.digests |= {name: change.digest for name, change in event.sources.items()}
         self._batches.put(event)
 
@@ -194,8 +199,10 @@ def watching(root: Path, files: Mapping[str, str] = FILES) -> Iterator[Live]:
 
 def digest_from_scratch(project: Project, target: TargetName = WEB) -> Digest:
     """Return the digest that a new look at the disk gives."""
-    found: list[FilesChanged] = []
+    found: list[FilesChanged | ProjectChanged] = []
     disk = Disk(project, found.append, lambda _subject, _text: None, lambda _part, _error: None)
     disk.start()
     disk.close()
-    return found[0].sources[target].digest
+    first = found[0]
+    assert isinstance(first, FilesChanged)
+    return first.sources[target].digest
