@@ -101,8 +101,7 @@ class Configuration:
 
     def _is_cut_off(self, found: Mapping[str, Content]) -> bool:
         return any(
-            content != self._judged.get(path)
-            and any(_may_be_half(content, known.get(path)) for known in (self._in_force, self._judged))
+            _may_be_half(content, (self._in_force.get(path), self._judged.get(path)))
             for path, content in found.items()
         )
 
@@ -137,11 +136,16 @@ def _content(path: Path) -> Content:
         return error.reason
 
 
-def _may_be_half(content: Content, known: Content | None) -> bool:
-    """Tell whether a content may be another one that is being written."""
+def _may_be_half(content: Content, known: tuple[Content | None, ...]) -> bool:
+    """Tell whether a content may be another one that is being written, by what was there before."""
+    if content in known:
+        return False
     if content in {b"", MISSING}:
         return True
-    if not isinstance(content, bytes) or not isinstance(known, bytes):
+    if isinstance(content, str):
         return False
+    texts = [text for text in known if isinstance(text, bytes)]
+    if any(text.startswith(content) for text in texts):
+        return True
     # A text that is cut within a line has no line end, whatever was changed before that place.
-    return known.startswith(content) or (known.endswith(b"\n") and not content.endswith(b"\n"))
+    return not content.endswith(b"\n") and any(text.endswith(b"\n") for text in texts)
