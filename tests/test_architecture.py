@@ -141,6 +141,7 @@ def calls(names: set[str]) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("file", ["devrun.toml", "pyproject.toml"])
 @pytest.mark.parametrize(
     "program",
     [
@@ -149,9 +150,9 @@ def calls(names: set[str]) -> list[str]:
         "from devrun.__main__ import main; sys.argv[1:] = ['--version']; main()",
     ],
 )
-def test_status_as_json_loads_nothing_slow(tmp_path: Path, program: str) -> None:
+def test_status_as_json_loads_nothing_slow(tmp_path: Path, program: str, file: str) -> None:
     """It is called by prompts and editors, many times a minute."""
-    (tmp_path / "devrun.toml").touch()
+    (tmp_path / file).write_text("[tool.devrun]\n")
     script = f"""
 import sys
 try:

@@ -54,7 +54,8 @@ def print_report(report: Report, *, width: int | None = None) -> None:
         f"[dim]{engine}[/]", f"[dim]devrun: pid {report.pid}, up {ago(report.started)}[/]", sep="\n"
     )
     for notice in report.notices:
-        console.print(_plain(notice), style="yellow")
+        for line in notice.splitlines():
+            console.print(_plain(line), style="yellow")
     console.print()
     _print_rows(console, ("IMAGE", "STATE", "FINGERPRINT"), [_image(*item) for item in report.images.items()])
     console.print()

@@ -61,15 +61,22 @@ class Terminal:
 
     def __init__(self, project: Project, only: frozenset[TargetName], *, quiet: bool = False) -> None:
         self._project = project
+        self._only = only
         self._quiet = quiet
-        shown = [name for name in project.targets if not only or name in only]
-        width = max(map(len, shown), default=0)
-        self._prefixes = {name: f"{name:<{width}} | " for name in project.targets} if len(shown) > 1 else {}
-        self._colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(project.targets)}
+        self._colours: dict[TargetName, str] = {}
+        self._prefixes = self._prefix_all(project)
         self._lock = threading.Lock()
         self._steps: dict[ImageName, tuple[int, str]] = {}
         self._said: set[str] = set()
         self._holds: dict[str, str] = {}
+
+    def _prefix_all(self, project: Project) -> dict[TargetName, str]:
+        """Return what stands before the lines of each target; who has a colour keeps it."""
+        for name in project.targets:
+            self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
+        shown = [name for name in project.targets if not self._only or name in self._only]
+        width = max(map(len, shown), default=0)
+        return {name: f"{name:<{width}} | " for name in project.targets} if len(shown) > 1 else {}
 
     def begin(self) -> None:
         """Say what is about to be watched."""
@@ -140,7 +147,13 @@ class Terminal:
 
     def noticed(self, text: str) -> None:
         """Say something of the project as a whole."""
-        self._say(text, colour="yellow", always=True)
+        for line in text.splitlines():
+            self._say(line, colour="yellow", always=True)
+
+    def reconfigured(self, project: Project, text: str) -> None:
+        """Say what another configuration makes different, and tell its targets' lines apart from now on."""
+        self._prefixes = self._prefix_all(project)
+        self._say(text)
 
     def _say(self, text: str, *, colour: str | None = None, always: bool = False) -> None:
         if self._quiet and not always:

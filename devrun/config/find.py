@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from devrun.config.pyproject import PYPROJECT, has_table
 from devrun.errors import ConfigError
 
 FILE_NAME = "devrun.toml"
@@ -12,7 +13,7 @@ STARTER = '[targets]\nweb = "app.py"'
 
 
 def find_file(start: Path) -> Path:
-    """Return the nearest `devrun.toml` at or above a folder."""
+    """Return the nearest `devrun.toml`, or `pyproject.toml` with a table of ours, at or above a folder."""
     try:
         folder = start.resolve()
     except OSError as error:  # somebody has removed the folder that the terminal stands in
@@ -21,8 +22,10 @@ def find_file(start: Path) -> Path:
         # A link that leads nowhere is somebody's mistake, and no reason to take a file above it.
         if os.path.lexists(place / FILE_NAME):
             return place / FILE_NAME
+        if has_table(place / PYPROJECT):
+            return place / PYPROJECT
     raise ConfigError(
-        f"no {FILE_NAME} in {folder} or above it",
+        f"no {FILE_NAME} in {folder} or above it, and no {PYPROJECT} with [tool.devrun]",
         hint=f"write one beside your Dockerfile, for example:\n{STARTER}",
     )
 

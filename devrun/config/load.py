@@ -1,4 +1,4 @@
-"""Reading and checking `devrun.toml`: all problems at once, each with file, line and key."""
+"""Reading and checking `devrun.toml` or `[tool.devrun]`: all problems at once, with file, line and key."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ from devrun.config.find import real_file, root_key
 from devrun.config.names import project_slug
 from devrun.config.problems import Problem, config_error
 from devrun.config.project import Project
+from devrun.config.pyproject import table_of
 from devrun.config.resolve import resolve
 from devrun.config.schema import Tree
 from devrun.config.text_file import UnreadableError, read_text
@@ -26,13 +27,13 @@ def load(file: Path, environment: Environment) -> Project:
     """Return the project that a file describes; raises ConfigError with all of its problems."""
     file = real_file(file)
     text = _read(file)
-    tree = _parse(file, text)
+    tree = _own_tree(file, _parse(file, text))
     problems: list[Problem] = []
     parsed, doubts = validate(expand(tree, environment, problems), problems)
     project, found = resolve(parsed, tree, file, environment)
     problems += [problem for problem in found if not doubts.explains(problem)]
     if problems:
-        raise config_error(file, text, problems)
+        raise config_error(file, text, problems, table_of(file))
     return project
 
 
@@ -46,7 +47,7 @@ def load_identity(file: Path, environment: Environment) -> Project:
 
 def _said_name(file: Path, environment: Environment) -> str:
     try:
-        table = _parse(file, _read(file)).get("project")
+        table = _own_tree(file, _parse(file, _read(file))).get("project")
     except ConfigError:
         return ""
     said = expand(table, environment, []).get("name") if isinstance(table, dict) else None
@@ -71,8 +72,23 @@ def _parse(file: Path, text: str) -> Tree:
         raise ConfigError(f"{file}: nested too deeply") from error
     except ValueError as error:  # of Python's limit for turning digits into a number
         raise ConfigError(f"{file}: a number is too large") from error
-    _check_size(file, tree)
     return tree
+
+
+def _own_tree(file: Path, tree: Tree) -> Tree:
+    """Return the part of a file that is devrun's own."""
+    place = table_of(file)
+    own: object = tree
+    for part in place:
+        own = own.get(part) if isinstance(own, dict) else None
+    if own is None:
+        raise ConfigError(
+            f"{file}: there is no table [{'.'.join(place)}]", hint="write one, or a devrun.toml"
+        )
+    if not isinstance(own, dict):
+        raise ConfigError(f"{file}: {'.'.join(place)}: must be a table")
+    _check_size(file, own)
+    return own
 
 
 def _check_size(file: Path, tree: Tree) -> None:

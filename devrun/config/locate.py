@@ -8,8 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import tomli
-
 Path = tuple[str, ...]
 
 _TOKEN = re.compile(
@@ -131,6 +129,8 @@ class _Scan:
 def _name(written: str) -> str:
     """Return the name that a bare or quoted part of a key stands for."""
     if written.startswith('"') and "\\" in written:
+        import tomli  # only here: quick commands look for a table, and wait for no parser
+
         name: str = tomli.loads(f"name = {written}")["name"]
         return name
     return written.strip("\"'")

@@ -20,6 +20,8 @@ KEY_WIDTH = 80
 KeyPath = tuple[str | int, ...]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_NAMED = re.compile(r"\[(?=(?:project|image|images|mount|targets)[\].])")
+"""The beginning of a table's name, in our own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,14 @@ class Problem:
     hint: str = ""
 
 
-def config_error(file: Path, text: str, problems: list[Problem]) -> ConfigError:
-    """Return one error for all problems of a file, in the order of its lines."""
+def config_error(file: Path, text: str, problems: list[Problem], table: tuple[str, ...] = ()) -> ConfigError:
+    """Return one error for all problems of a file, in the order of its lines.
+
+    `table` is that of the file in which the keys stand, where devrun shares the file with others.
+    """
     lines = key_lines(text)
-    placed = [(line_of(lines, problem.path) or 0, problem) for problem in dict.fromkeys(problems)]
+    told = [_inside(problem, table) if table else problem for problem in dict.fromkeys(problems)]
+    placed = [(line_of(lines, problem.path) or 0, problem) for problem in told]
     placed.sort(key=lambda pair: pair[0])
     said = [_sentence(file, line, problem) for line, problem in placed[:MOST_TOLD]]
     if len(placed) > MOST_TOLD:
@@ -52,6 +58,14 @@ def written(tree: Mapping[str, object], path: KeyPath) -> str:
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
     return value if isinstance(value, str) else ""
+
+
+def _inside(problem: Problem, table: tuple[str, ...]) -> Problem:
+    """Return a problem as whoever shares the file with others has to read it: tables have longer names."""
+    prefix = f"[{'.'.join(table)}."
+    return Problem(
+        (*table, *problem.path), _NAMED.sub(prefix, problem.text), _NAMED.sub(prefix, problem.hint)
+    )
 
 
 def _sentence(file: Path, line: int, problem: Problem) -> str:

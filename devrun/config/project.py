@@ -154,3 +154,8 @@ class Project:
     env_files: tuple[Path, ...] = ()
     syntax_guard: bool = True
     """Whether a file that does not parse holds back a restart."""
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called in messages."""
+        return self.file.name if self.file else "devrun.toml"

@@ -64,6 +64,7 @@ class Resolver:
             targets=targets,
             ignore=tuple(self.parsed.project.ignore),
             env_files=tuple(dict.fromkeys(self.env_files)),
+            syntax_guard=self.parsed.project.syntax_guard,
         )
 
     def _complain(self, path: KeyPath, text: str, hint: str = "") -> None:

@@ -154,6 +154,7 @@ class ProjectTable(Table):
 
     name: str | None = Field(default=None, min_length=1)
     ignore: Strings = []
+    syntax_guard: bool = True
 
 
 class ImageTable(Table):

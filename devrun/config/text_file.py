@@ -20,9 +20,7 @@ class UnreadableError(Exception):
 
 def read_text(file: Path) -> str:
     """Return the text of a file without its byte order mark; raises UnreadableError."""
-    data = _read_bytes(file)
-    if len(data) > MAX_BYTES:
-        raise UnreadableError(f"larger than {MAX_BYTES // 1024} KiB")
+    data = read_bytes(file)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -30,7 +28,15 @@ def read_text(file: Path) -> str:
         raise UnreadableError("not UTF-8", line=line, hint="save the file as UTF-8") from error
 
 
-def _read_bytes(file: Path) -> bytes:
+def read_bytes(file: Path) -> bytes:
+    """Return the bytes of a regular file that is not too large; raises UnreadableError."""
+    data = _beginning(file)
+    if len(data) > MAX_BYTES:
+        raise UnreadableError(f"larger than {MAX_BYTES // 1024} KiB")
+    return data
+
+
+def _beginning(file: Path) -> bytes:
     try:
         # A fifo would keep its reader waiting for ever, and a device has no end.
         with open(file, "rb", opener=_open_at_once) as stream:

@@ -3,8 +3,8 @@
 The rules are two tables, tried from the top; the first that applies decides. They read only the state, so
 "why did it restart?" and "why did it not?" are answered by the same call.
 
-Images: engine down, closing, git, fingerprint unknown, building something else, busy, observed unknown,
-unused, not there, superseded, up to date.
+Images: engine down, closing or gone, git, fingerprint unknown, building something else, busy, observed
+unknown, unused, not there, superseded, up to date.
 
 Targets: engine down, busy, observed unknown, to be removed, left over, not wanted, git, no image, and then
 what is due - a new container or a restart - unless something holds it back; last, how the program ended.
@@ -32,6 +32,7 @@ from devrun.core.actions import (
     failure_key,
     values_of,
 )
+from devrun.core.handover import awaited, breaks_ring
 from devrun.core.model import Failures, Image, State, Target, usable_image
 from devrun.core.values import Container, Digest, Failure, Phase
 
@@ -104,8 +105,8 @@ def decide_image(state: State, name: ImageName) -> Decision:
     image = state.images[name]
     if not state.engine_up:
         return Hold(HoldKind.ENGINE_DOWN, "engine down")
-    if state.closing:
-        return _close_build(name, image)
+    if state.closing or image.gone:
+        return _close_build(name, image, "devrun ends" if state.closing else "no longer in the file")
     if state.git:
         return Hold(HoldKind.GIT, "a git operation rewrites the tree")
     if image.fingerprint is None and image.hashing is None:
@@ -119,11 +120,11 @@ def decide_image(state: State, name: ImageName) -> Decision:
     return _decide_observed_image(state, name, image)
 
 
-def _close_build(name: ImageName, image: Image) -> Decision:
+def _close_build(name: ImageName, image: Image, cause: str) -> Decision:
     building = image.running
     if isinstance(building, BuildImage) and not image.cancelling:
-        return CancelBuild(name, building.fingerprint, building.build, "devrun ends")
-    return Hold(HoldKind.BUSY, "busy") if image.running else Hold(HoldKind.UNUSED, "devrun ends")
+        return CancelBuild(name, building.fingerprint, building.build, cause)
+    return Hold(HoldKind.BUSY, "busy") if image.running else Hold(HoldKind.UNUSED, cause)
 
 
 def _superseded_build(name: ImageName, image: Image) -> CancelBuild | None:
@@ -261,9 +262,9 @@ def _has_loaded(target: Target, container: Container, source: Digest) -> bool:
 
 def _recreate_cause(state: State, target: Target, container: Container | None) -> str:
     if container is None:
-        return "no container" if target.loaded is None else "its container is gone"
-    if container.spec != target.spec:
-        return "its settings changed"
+        return target.settings_cause or ("its container is gone" if target.loaded else "no container")
+    if container.spec != target.spec or target.image_moved:
+        return target.settings_cause or "its settings changed"
     cause = state.images[target.image].cause
     return f"image is newer: {cause}" if cause != "devrun started" else "image is newer"
 
@@ -286,9 +287,31 @@ def _hold_back(state: State, name: TargetName, due: Start) -> Decision | None:
     for dependency in target.depends_on:
         if not _is_ready(state, dependency):
             return Hold(HoldKind.WAITING, f"waiting for {dependency}")
-    if isinstance(due, RestartContainer) and _comes_with_build(state, target):
+    if isinstance(due, RecreateContainer):
+        return _hold_back_recreation(state, name, target)
+    if _comes_with_build(state, target):
         return Hold(HoldKind.WAITING_FOR_BUILD, f"waiting for image {target.image}")
     return None
+
+
+def _hold_back_recreation(state: State, name: TargetName, target: Target) -> Decision | None:
+    if _settings_await_image(state, target):
+        return Hold(HoldKind.WAITING_FOR_IMAGE, f"waiting for image {target.image}")
+    other = awaited(state, name)
+    if other is None:
+        return None
+    if target.container and breaks_ring(state, name):
+        stop = StopContainer(name, target.container.id, f"{other} gets its port")
+        return _unless_failed(stop, target.failures)
+    return Hold(HoldKind.WAITING, f"waiting for {other}")
+
+
+def _settings_await_image(state: State, target: Target) -> bool:
+    """Tell whether new settings came with another image, or a doubt about it: both lead to one swap."""
+    image = state.images[target.image]
+    if target.container is None or image.current is not None:
+        return False
+    return target.image_moved or target.settings_batch in image.doubts
 
 
 def _guard_syntax(state: State, name: TargetName, target: Target) -> Decision | None:

@@ -6,7 +6,7 @@ None of them starts work by itself; they change what is desired, or mark what wa
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from devrun.config.project import ImageName, TargetName
+from devrun.config.project import ImageName, Project, TargetName
 from devrun.core.actions import Action
 from devrun.core.values import Broken, Built, Container, Digest, Fingerprint, RunId, Saved
 
@@ -47,6 +47,18 @@ class DiskRead:
 
     at: float
     barriers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectChanged:
+    """Another configuration is in force."""
+
+    at: float
+    project: Project
+    files: FilesChanged
+    """What it makes of the files, and what changed in them at the same time."""
+    by: tuple[str, ...]
+    """The files that say it, relative to the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +310,7 @@ class ActionFinished:
 Event = (
     FilesChanged
     | DiskRead
+    | ProjectChanged
     | GitStarted
     | GitEnded
     | EngineConnected

@@ -40,6 +40,8 @@ class Image:
     build: int = 0
     """The build number: raised by `rebuild`."""
     cause: str = "devrun started"
+    gone: bool = False
+    """No longer in the file: it goes when what runs for it has ended."""
 
     built: tuple[Built, ...] | None = None
     built_revision: int = 0
@@ -57,9 +59,24 @@ class Image:
     builds: int = 0
     last: LastAction | None = None
 
+    def with_doubt(self, batch: int, cause: str) -> "Image":
+        """Return it as it is when a batch may have changed the meaning of its build inputs."""
+        return replace(
+            self,
+            fingerprint=None,
+            inputs_revision=self.inputs_revision + 1,
+            doubts=self.doubts | {batch},
+            cause=cause,
+        )
+
     def with_unknown_builds(self) -> "Image":
         """Return it as it is when the engine has to be asked again."""
         return replace(self, built=None, built_revision=self.built_revision + 1)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether an action of it runs."""
+        return self.running is not None or self.hashing is not None
 
     @property
     def current(self) -> Built | None:
@@ -76,8 +93,16 @@ class Target:
     image: ImageName
     spec: Spec
     wanted: bool = True
+    stopped: bool = False
+    """The user stopped it: no edit starts it."""
     gone: bool = False
     """No longer in the file: its containers are removed."""
+    settings_batch: int = -1
+    """The batch in which the spec, or the choice of the image, last changed."""
+    settings_cause: str = ""
+    """Why, until a container has them."""
+    image_moved: bool = False
+    """Whether its container is still of the image that it had before."""
     depends_on: tuple[TargetName, ...] = ()
 
     source: Digest | None = None
@@ -135,6 +160,20 @@ class Target:
     """The run that wrote them: a later one may have ended, and its lines be yet to come."""
     hints: tuple[str, ...] = ()
 
+    def with_next_run(self, cause: str) -> "Target":
+        """Return it as it is when it is to be started anew, whatever it does."""
+        return replace(
+            self, wanted=True, stopped=False, run=self.run + 1, run_cause=cause, recent=(), flapping=""
+        )
+
+    def with_start(self, cause: str) -> "Target":
+        """Return it as it is when it is to run: what runs goes on; where nobody knows, a look decides."""
+        if self.observed is None:
+            return replace(self, wanted=True, stopped=False, seen=False, run_cause=cause)
+        if self.is_running:
+            return replace(self, wanted=True, stopped=False)
+        return self.with_next_run(cause)
+
     def with_unknown_containers(self) -> "Target":
         """Return it as it is when the engine has to be asked again."""
         return replace(self, observed=None, observed_revision=self.observed_revision + 1)
@@ -174,6 +213,8 @@ class State:
     closing: bool = False
     rows: Mapping[TargetName, Loaded] = field(default_factory=dict)
     """What an earlier daemon knew to be loaded."""
+    only: frozenset[TargetName] = frozenset()
+    """The targets that the user has chosen to run; empty: those with autostart."""
 
     def is_wanted(self, target: Target) -> bool:
         """Whether a target should have a running container."""
@@ -216,5 +257,11 @@ def initial_state(
     }
     images = {name: Image() for name in project.images}
     return State(
-        project=project, images=images, targets=targets, now=now, engine_down_since=now, python=python
+        project=project,
+        images=images,
+        targets=targets,
+        now=now,
+        only=only,
+        engine_down_since=now,
+        python=python,
     )

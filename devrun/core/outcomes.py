@@ -7,6 +7,7 @@ what was observed becomes unknown, and the engine is down until it is heard of a
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from devrun.config.project import TargetName
 from devrun.core.actions import (
@@ -54,6 +55,9 @@ SHORTLY_S = 0.5
 STARTED_BEFORE_S = 1.0
 """The clocks of engine and file system may differ by their granularity."""
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
 
 def started(state: State, event: ActionStarted) -> State:
     """Return the state in which an action runs."""
@@ -97,8 +101,7 @@ def finished(state: State, event: ActionFinished) -> State:
         state = state.without_engine(event.outcome.error, state.engine_hint)
     match action:
         case HashInputs() | CancelBuild() | InspectImage() | BuildImage() | RemoveImage():
-            image = _end_image(state.images[action.image], action, event)
-            return replace(state, images={**state.images, action.image: _without_doubts(image)})
+            return _image_finished(state, action, event)
         case _:
             target = _end_target(state, action, event)
             if target.gone and target.observed == () and action.target not in state.project.targets:
@@ -106,8 +109,17 @@ def finished(state: State, event: ActionFinished) -> State:
             return replace(state, targets={**state.targets, action.target: target})
 
 
-def _without(targets: Mapping[TargetName, Target], name: TargetName) -> dict[TargetName, Target]:
-    return {other: target for other, target in targets.items() if other != name}
+def _image_finished(state: State, action: ImageAction, event: ActionFinished) -> State:
+    if action.image not in state.images:
+        return state  # A cancellation that was answered after the build, of an image that went with it.
+    image = _end_image(state.images[action.image], action, event)
+    if image.gone and not image.is_at_work:
+        return replace(state, images=_without(state.images, action.image))
+    return replace(state, images={**state.images, action.image: _without_doubts(image)})
+
+
+def _without(mapping: Mapping[Key, Value], name: Key) -> dict[Key, Value]:
+    return {other: value for other, value in mapping.items() if other != name}
 
 
 def _end_image(image: Image, action: ImageAction, event: ActionFinished) -> Image:
@@ -212,7 +224,8 @@ def _write_back_target(state: State, target: Target, action: TargetAction, event
         case CheckSyntax(), SyntaxChecked(broken=broken):
             return _judged(target, action, broken)
         case RecreateContainer() | RestartContainer(), ContainerStarted(container=container):
-            return _start_written(target, action, container, event.at)
+            target = _start_written(target, action, container, event.at)
+            return _applied(state, target, action) if isinstance(action, RecreateContainer) else target
         case StopContainer(), ContainerStopped(container=container):
             return replace(target, observed=(container, *(target.observed or ())[1:]))
         case RemoveContainer(), Removed():
@@ -239,6 +252,13 @@ def _start_written(target: Target, action: Start, container: Container, at: floa
         restarts=target.restarts + (0 if isinstance(action, RecreateContainer) and action.old is None else 1),
     )
     return replace(_count_flapping(target, action, at), started_at=at)
+
+
+def _applied(state: State, target: Target, action: RecreateContainer) -> Target:
+    """Forget what changed in the settings once a container has them: others may have come meanwhile."""
+    if action.spec != target.spec or action.image != usable_image(state, replace(target, observed=())):
+        return target
+    return replace(target, settings_cause="", image_moved=False)
 
 
 def _count_flapping(target: Target, action: Start, at: float) -> Target:

@@ -112,7 +112,11 @@ def report(state: State, *, pid: int, started: float, engine: str, notices: tupl
         engine=engine if state.engine_up else state.engine_error,
         engine_up=state.engine_up,
         settled=is_settled(state),
-        images={name: _image_report(state, name, image) for name, image in state.images.items()},
+        images={
+            name: _image_report(state, name, image)
+            for name, image in state.images.items()
+            if name in state.project.images
+        },
         targets={
             name: _target_report(state, name, target)
             for name, target in state.targets.items()

@@ -27,6 +27,7 @@ from devrun.core.events import (
     ImageTouched,
     OrphansFound,
     OutputEnded,
+    ProjectChanged,
     RebuildRequested,
     RestartRequested,
     ShutdownRequested,
@@ -38,6 +39,7 @@ from devrun.core.events import (
 )
 from devrun.core.model import Image, State, Target, appended
 from devrun.core.outcomes import finished, started
+from devrun.core.reconfigure import reconfigure
 from devrun.core.values import Digest
 
 ENGINE_STOP_S = 15.0
@@ -53,6 +55,8 @@ def step(state: State, event: Event) -> State:
     match event:
         case FilesChanged():
             return _files_changed(state, event)
+        case ProjectChanged():
+            return _files_changed(reconfigure(state, event), event.files)
         case ActionStarted():
             return started(state, event)
         case ActionFinished():
@@ -118,11 +122,11 @@ def _wished(
 ) -> State:
     match event:
         case RestartRequested(targets=names):
-            return _on_targets(state, names, partial(_raise_run, cause="asked to restart"))
+            return _on_targets(state, names, partial(Target.with_next_run, cause="asked to restart"))
         case StartRequested(targets=names):
-            return _on_targets(state, names, _start)
+            return _on_targets(state, names, partial(Target.with_start, cause="asked to start"))
         case StopRequested(targets=names):
-            return _on_targets(state, names, lambda target: replace(target, wanted=False))
+            return _on_targets(state, names, lambda target: replace(target, wanted=False, stopped=True))
         case RebuildRequested(images=images):
             return replace(state, images=_changed(state.images, images, _raise_build))
         case ShutdownRequested(remove=remove):  # pragma: no branch - no other is left
@@ -144,13 +148,7 @@ def _files_changed(state: State, event: FilesChanged) -> State:
 
 
 def _doubt_inputs(image: Image, batch: int, paths: tuple[str, ...]) -> Image:
-    return replace(
-        image,
-        fingerprint=None,
-        inputs_revision=image.inputs_revision + 1,
-        doubts=image.doubts | {batch},
-        cause=changed_cause(paths) if paths else image.cause,
-    )
+    return image.with_doubt(batch, changed_cause(paths) if paths else image.cause)
 
 
 def _change_source(target: Target, change: SourceChange, event: FilesChanged) -> Target:
@@ -188,19 +186,6 @@ def _rename(target: Target, was: Digest | None) -> Target:
         loaded = replace(loaded, digest=was)
     renamed = {decided: was if now == old else now for decided, now in target.renamed.items()}
     return replace(target, source=was, loaded=loaded, renamed={**renamed, old: was} if target.running else {})
-
-
-def _raise_run(target: Target, cause: str) -> Target:
-    return replace(target, wanted=True, run=target.run + 1, run_cause=cause, recent=(), flapping="")
-
-
-def _start(target: Target) -> Target:
-    """Starting what runs is no restart; where nobody knows whether it runs, the next look decides."""
-    if target.observed is None:
-        return replace(target, wanted=True, seen=False, run_cause="asked to start")
-    if target.is_running:
-        return replace(target, wanted=True)
-    return _raise_run(target, "asked to start")
 
 
 def _raise_build(image: Image) -> Image:

@@ -5,7 +5,7 @@ The calls come from several threads, and must not block for long: a listener dec
 
 from typing import Protocol
 
-from devrun.config.project import ImageName
+from devrun.config.project import ImageName, Project
 from devrun.core.actions import Action
 from devrun.core.decide import Hold
 from devrun.core.events import Outcome
@@ -31,4 +31,7 @@ class Listener(Protocol):
     def hinted(self, subject: str, hint: str) -> None: ...
 
     def noticed(self, text: str) -> None:
-        """Something that concerns the project as a whole."""
+        """Something that concerns the project as a whole, in one line or several."""
+
+    def reconfigured(self, project: Project, text: str) -> None:
+        """Another configuration is in force, and in words what it makes different."""

@@ -46,11 +46,13 @@ from devrun.core.events import (
     HintFound,
     Lost,
     Outcome,
+    ProjectChanged,
     ShutdownRequested,
     TimePassed,
 )
 from devrun.core.explanation import Explained
 from devrun.core.model import State, initial_state
+from devrun.core.reconfigure import describe
 from devrun.core.report import VERBS, Report, report
 from devrun.core.step import step
 from devrun.daemon.cache import Cache
@@ -94,12 +96,11 @@ class Daemon:
         place: Place,
         only: frozenset[TargetName] = frozenset(),
     ) -> None:
-        self._project = project
         self._listener = listener
         self._place = place
         self._mailbox: queue.SimpleQueue[Event | Died] = queue.SimpleQueue()
         self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
-        self._monitor = Monitor(lambda: connect(project), self._mailbox.put, self._part_died)
+        self._monitor = Monitor(lambda: connect(self._state.project), self._mailbox.put, self._part_died)
         self._followers = Followers(self._mailbox.put, listener.output)
         self._readiness = Readiness(self._mailbox.put, self._part_died)
         self._waiters = Waiters(self._disk.barrier)
@@ -144,7 +145,10 @@ class Daemon:
 
     def run(self) -> ExitCode:
         """Hold the project's lock, serve, and work until told to stop; raises AlreadyRunningError."""
-        with Lock.acquire(self._place, root=self._project.root, version=__version__) as lock, self._signals():
+        with (
+            Lock.acquire(self._place, root=self._state.project.root, version=__version__) as lock,
+            self._signals(),
+        ):
             self._state = replace(self._state, rows=self._cache.read())
             server = Server.start(lock, self, died=self._server_died, limits=Limits.of_process())
             try:
@@ -244,6 +248,8 @@ class Daemon:
                 self._waiters.pass_barriers(barriers)
             case HintFound(target=target, hint=hint):
                 self._listener.hinted(f"target {target}", hint)
+            case ProjectChanged(project=project) if self._state.project is project:
+                self._listener.reconfigured(project, describe(before, event))
             case _:
                 pass
         if before.engine_up != self._state.engine_up or (
@@ -273,6 +279,10 @@ class Daemon:
             self._pursue(f"image {image}", partial(decide_image, name=image))
         for target in list(self._state.targets):
             self._pursue(f"target {target}", partial(decide_target, name=target))
+        # What is no longer there waits for no moment either.
+        present = {f"image {name}" for name in self._state.images}
+        present |= {f"target {name}" for name in self._state.targets}
+        self._holds = {subject: hold for subject, hold in self._holds.items() if subject in present}
 
     def _pursue(self, subject: str, ask: Callable[[State], Decision]) -> None:
         while not isinstance(decision := ask(self._state), Hold):
@@ -290,25 +300,28 @@ class Daemon:
             self._done.append(f"{subject_of(action)}: {VERBS[type(action).__name__]} ({action.cause})")
         self._began[action] = now
         name = type(action).__name__
-        threading.Thread(target=self._work, args=(action,), name=name, daemon=True).start()
+        # An action goes by the configuration that it was decided by, whatever is in force at its end.
+        work = (action, self._state.project)
+        threading.Thread(target=self._work, args=work, name=name, daemon=True).start()
 
-    def _work(self, action: Action) -> None:
-        outcome = self._perform(action)
+    def _work(self, action: Action, project: Project) -> None:
+        outcome = self._perform(action, project)
         while isinstance(action, CancelBuild) and self._is_building(action):
             # The build may have been about to begin when it was cancelled.
             time.sleep(CANCEL_PAUSE_S)
-            outcome = self._perform(action)
+            outcome = self._perform(action, project)
         self._mailbox.put(ActionFinished(time.time(), action, outcome))
 
     def _is_building(self, cancellation: CancelBuild) -> bool:
-        running = self._state.images[cancellation.image].running
+        image = self._state.images.get(cancellation.image)
+        running = image.running if image else None
         return isinstance(running, BuildImage) and values_of(running) == values_of(cancellation)
 
-    def _perform(self, action: Action) -> Outcome:
+    def _perform(self, action: Action, project: Project) -> Outcome:
         engine = self._monitor.engine
         if engine is None:
             return Lost("the engine is not connected")
-        return do(action, self._project, self._disk, engine, self._build_progressed)
+        return do(action, project, self._disk, engine, self._build_progressed)
 
     def _build_progressed(self, image: ImageName, news: BuildProgress) -> None:
         self._listener.build_progressed(image, news)
@@ -323,8 +336,8 @@ class Daemon:
         if engine is None or not self._state.engine_up:
             return
         for name, target in self._state.targets.items():
-            if name in self._project.targets:
-                self._followers.update(engine, self._project.targets[name], target.container)
+            if name in self._state.project.targets:
+                self._followers.update(engine, self._state.project.targets[name], target.container)
 
     def _answer_waiters(self) -> None:
         for name in self._waiters.answer(self._state):
@@ -358,7 +371,7 @@ class Daemon:
 
     def _deadline(self) -> float:
         slowest = max(
-            (target.stop_timeout_s or STOP_TIMEOUT_S for target in self._project.targets.values()),
+            (target.stop_timeout_s or STOP_TIMEOUT_S for target in self._state.project.targets.values()),
             default=STOP_TIMEOUT_S,
         )
         return self._closing_since + slowest + CLOSE_MARGIN_S

@@ -22,7 +22,6 @@ from devrun.engine.inspected import (
     is_paused,
     labels_of,
     name_of,
-    target_of,
 )
 from devrun.engine.network import Network
 from devrun.engine.plan import Payload
@@ -83,15 +82,15 @@ class Containers:
         return found
 
     def create(self, name: str, payload: Payload, *, keep: ContainerId | None) -> ContainerId:
-        """Create a container; one of ours that a crash left under its name goes, `keep` excepted."""
+        """Create a container; one of ours that was left under its name goes, `keep` excepted."""
         try:
             return self._create(name, payload)
         except RefusedError as error:
             if error.status != HTTPStatus.CONFLICT:
                 raise
             left = self.find(name)
-            if left is not None:
-                self._refuse_neighbour(left, payload, keep)
+            if left is not None and left["Id"] != keep:
+                # No two targets of a file have one name: it is that of this target, or of one that is gone.
                 self.remove(ContainerId(left["Id"]))
         return self._create(name, payload)
 
@@ -166,18 +165,8 @@ class Containers:
         return RefusedError(
             f'start container "{name}": port {port} is taken by {holder(port, running)}',
             status,
-            hint=f'end that, or choose another port in devrun.toml: ports = ["{port + 1}:..."]',
+            hint=f'end that, or choose another port in {self._project.file_name}: ports = ["{port + 1}:..."]',
         )
-
-    def _refuse_neighbour(self, left: Inspected, payload: Payload, keep: ContainerId | None) -> None:
-        """Raise where the name belongs to another target of the file: removing it would never end."""
-        wanted = payload.get("Labels")
-        same = isinstance(wanted, dict) and wanted.get(labels.TARGET) == target_of(left)
-        if left["Id"] == keep or (not same and target_of(left) in self._project.targets):
-            raise EngineError(
-                f'the name "{name_of(left)}" is taken by target "{target_of(left)}"',
-                hint="give one of the two targets a name that differs in more than punctuation",
-            )
 
     def _ended(self, container: str, signal: str, seconds: float) -> bool:
         """Send a signal, and tell whether the container's process ended within that time."""

@@ -188,7 +188,7 @@ class DockerEngine:
 
     def watch_events(self, connected: Callable[[], None], emit: Callable[[Touched], None]) -> None:
         """Subscribe, call `connected`, and deliver until the connection ends or `close` is called."""
-        notices.watch(self._connection, self._project, connected, emit)
+        notices.watch(self._connection, self._project, self._images.asked_for, connected, emit)
 
     def close(self) -> None:
         """End all streams and calls."""

@@ -42,9 +42,17 @@ class Images:
         self._project = project
         self._lock = threading.Lock()
         self._building: dict[ImageName, Cancellation] = {}
+        self._asked: dict[ImageName, None] = {}
+
+    def asked_for(self) -> tuple[ImageName, ...]:
+        """Return the images that were asked for so far."""
+        with self._lock:
+            return tuple(self._asked)
 
     def inspect_image(self, image: ImageName) -> tuple[Built, ...]:
         """Return all images of ours under this name, newest tag first."""
+        with self._lock:
+            self._asked[image] = None
         labels = label_list(self._project, image=image)
         with self._connection.asking(f"list the images of {image}"):
             found = self._connection.client.images(filters={"label": labels})

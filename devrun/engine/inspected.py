@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from devrun.config.project import Spec, TargetName
+from devrun.config.project import Spec
 from devrun.core.values import Container, ContainerId, ImageId, Phase
 from devrun.engine import labels
 from devrun.engine.mounts import Shown
@@ -53,11 +53,6 @@ def name_of(inspected: Inspected) -> str:
 def labels_of(inspected: Inspected) -> dict[str, str]:
     """Return a container's labels."""
     return dict(inspected["Config"].get("Labels") or {})
-
-
-def target_of(inspected: Inspected) -> TargetName:
-    """Return the target whose container it is."""
-    return TargetName(labels_of(inspected).get(labels.TARGET, ""))
 
 
 def env_of(inspected: Inspected) -> dict[str, str]:

@@ -21,7 +21,8 @@ PYTHON = PREFIX + "python"
 ROLE_TARGET = "target"
 ROLE_ONEOFF = "oneoff"
 """Containers of `run`, and of the probe: no target's, and ended with what started them."""
-NEXT = "-next"
+NEXT = ".next"
+"""Ends the name of a container that is about to follow another one; no target's name can end so."""
 
 
 def project_labels(project: Project) -> dict[str, str]:

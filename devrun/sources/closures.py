@@ -22,13 +22,20 @@ Changes = Mapping[str, Change]
 class Closures:
     """Owned by whoever looks at the disk."""
 
-    def __init__(self, project: Project, contents: Contents, runtimes: Mapping[ImageName, Runtime]) -> None:
-        """Work everything out from the snapshot as it is; `runtimes` says how containers of images start."""
+    def __init__(
+        self,
+        project: Project,
+        contents: Contents,
+        runtimes: Mapping[ImageName, Runtime],
+        paths: Iterable[str],
+    ) -> None:
+        """Work everything out from the files at `paths`; `runtimes` says how containers of images start."""
+        files = tuple(paths)
         self._project = project
         self._contents = contents
         self._scripts = _scripts(project)
         self._graph = ReachGraph(contents.imports, frozenset(self._scripts.values()))
-        for path in filter(_is_python, contents.snapshot.files):
+        for path in filter(_is_python, files):
             self._graph.add(path)
         self._entries: dict[TargetName, Entry] = {}
         self._closures: dict[TargetName, Closure] = {}
@@ -36,7 +43,7 @@ class Closures:
             self._begin(name, target, runtimes[target.image])
         self._anywhere = self._reached_anywhere()
         self._stale: dict[TargetName, set[str]] = {name: set() for name in project.targets}
-        for path in contents.snapshot.files:
+        for path in files:
             self._admit(path)
 
     def matters(self, path: str) -> bool:

@@ -64,6 +64,13 @@ class Contents:
         known = self.hashes.get(path)
         return known if known is not None else self._read(path)[0]
 
+    def forget(self, paths: Iterable[str]) -> None:
+        """Know nothing of some files any more; what their byte code was compiled from is remembered."""
+        for path in paths:
+            self.hashes.pop(path, None)
+            self.errors.pop(path, None)
+            self._forms.pop(path, None)
+
     def changes(self, paths: Iterable[str], is_loaded: Callable[[str], bool]) -> list[Change]:
         """Return those of `paths` whose content or form is another one than before.
 

@@ -12,12 +12,13 @@ from contextlib import closing
 from dataclasses import replace
 
 from devrun.config.project import ImageName, Project, TargetName
-from devrun.core.events import DiskRead, FilesChanged, SourceChange
+from devrun.core.events import DiskRead, FilesChanged, ProjectChanged, SourceChange
 from devrun.core.explanation import Explanation, LastBatch
-from devrun.core.values import BuildContext, Fingerprint
+from devrun.core.values import BuildContext, Digest, Fingerprint
 from devrun.errors import DevrunError
 from devrun.sources.barriers import Barriers
 from devrun.sources.closures import Closures
+from devrun.sources.configuration import Configuration, Reload
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import Contents
 from devrun.sources.explanations import History, explain
@@ -25,7 +26,7 @@ from devrun.sources.fingerprints import Fingerprints
 from devrun.sources.input_rules import Runtime
 from devrun.sources.inputs import Inputs
 from devrun.sources.roots import find_roots
-from devrun.sources.snapshot import RootMissingError, Snapshot
+from devrun.sources.snapshot import RootMissingError, Snapshot, is_shown
 from devrun.sources.watch_rules import ignore_file
 from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError
 
@@ -50,7 +51,7 @@ RETRIES_S = (2.0, 5.0, 30.0)
 JOIN_S = 5.0
 SHOWN_PATHS = 3
 
-Post = Callable[[FilesChanged | DiskRead], None]
+Post = Callable[[FilesChanged | ProjectChanged | DiskRead], None]
 Notice = Callable[[str, str], None]
 """Takes a subject, and what there is to say of it; an empty text takes back what was said."""
 Died = Callable[[str, BaseException], None]
@@ -71,8 +72,7 @@ class Disk:
         self._contents = Contents(self._snapshot, ContentHashes(), str(project.root))
         self._runtimes: dict[ImageName, Runtime] = {}
         """Those that the closures were worked out with."""
-        self._configuration: dict[str, str | None] = {}
-        """What devrun.toml and the files it names for `env-file` contained when they were read."""
+        self._configuration = Configuration(project)
         self._is_read = False
         self._batch = 0
         self._scan_s = 0.0
@@ -100,12 +100,8 @@ class Disk:
         self._scan()
         for path in self._snapshot.missing:
             raise RootMissingError(path)
-        for image in self.project.images:
-            self.hash_inputs(image)
-            self._runtimes[image] = self.inputs(image).runtime
-        self._close_over()
-        files = [self.project.file, *self.project.env_files]
-        self._configuration = {str(file): self._contents.learn(str(file)) for file in files if file}
+        self._runtimes = {image: self._find(image).runtime for image in self.project.images}
+        self._close_over(self._snapshot.files)
         self._is_read = True
 
     def close(self) -> None:
@@ -131,12 +127,16 @@ class Disk:
 
     def hash_inputs(self, image: ImageName) -> Fingerprint:
         """Return the fingerprint of an image's build inputs as they are now."""
-        found = self._fingerprints.find(image)
-        self._say(f"image {image}", "; ".join(problem.error for problem in found.problems))
+        found = self._find(image)
         if self._thread.is_alive() and found.runtime != self._runtimes.get(image):
             # Where the closures follow from it, they come before the fingerprint does.
             self._ask_to_learn(image).wait(JOIN_S)
         return found.fingerprint
+
+    def _find(self, image: ImageName) -> Inputs:
+        found = self._fingerprints.find(image)
+        self._say(f"image {image}", "; ".join(problem.error for problem in found.problems))
+        return found
 
     def inputs(self, image: ImageName) -> Inputs:
         """Return what the last `hash_inputs` found."""
@@ -188,9 +188,9 @@ class Disk:
 
     # What follows runs in `start` first, and in the thread from then on.
 
-    def _close_over(self) -> None:
-        """Work out the closures of all targets anew, from the snapshot."""
-        self._closures = Closures(self.project, self._contents, self._runtimes)
+    def _close_over(self, paths: Iterable[str]) -> None:
+        """Work out the closures of all targets anew, from some files with the contents that are known."""
+        self._closures = Closures(self.project, self._contents, self._runtimes, paths)
         for image in self.project.images:
             for file in self.inputs(image).watched:
                 self._contents.learn(str(file))
@@ -309,29 +309,63 @@ class Disk:
 
     def _deliver(self, paths: set[str]) -> None:
         """Post what changed in content among `paths`, and what follows from a learned WORKDIR."""
-        if str(ignore_file(self.project)) in paths:
-            self._snapshot.roots = find_roots(self.project)
-            paths |= self._scan()
         self._fingerprints.overhear(paths)
+        reload = self._configuration.look(paths, time.monotonic())
+        self._rescan_at = min(self._rescan_at, self._configuration.look_at)
+        self._say("configuration", self._configuration.notice)
+        doubts = self._adopt(reload) if reload else {}
+        bases: dict[TargetName, Digest] = {}
+        if reload or str(ignore_file(self.project)) in paths:
+            bases = self._look_anew(paths)
         mattering = sorted(path for path in paths if self._matters(path))
         changes = self._contents.changes(mattering, self._closures.may_load)
-        self._tell_of_configuration()
-        doubts: dict[ImageName, tuple[str, ...]] = {}
         for change in changes:
             for image in self._fingerprints.concerned(change.path):
                 doubts[image] = (*doubts.get(image, ()), self._contents.shown(change.path))
         self._history.note(time.time(), changes)
         sources = self._closures.change([change for change in changes if change.is_content])
+        for name, base in bases.items():
+            change_of = sources.get(name) or self._closures.whole(name)
+            sources[name] = replace(change_of, was=change_of.was or base)
         learned = self._take_learned()
         self._apply_learned(learned, doubts, sources)
-        if sources or doubts:
+        if sources or doubts or reload:
             self._batch += 1
-            self._post(FilesChanged(time.time(), self._batch, sources, doubts))
+            files = FilesChanged(time.time(), self._batch, sources, doubts)
+            self._post(ProjectChanged(files.at, reload.project, files, reload.by) if reload else files)
         for done in learned.values():
             done.set()
 
+    def _adopt(self, reload: Reload) -> dict[ImageName, tuple[str, ...]]:
+        """Go by another configuration; returns the images that have another fingerprint by it."""
+        before = {image: self.inputs(image).fingerprint for image in self.project.images}
+        self.project = reload.project
+        self._fingerprints.adopt(reload.project)
+        for image in before.keys() - reload.project.images.keys():
+            self._say(f"image {image}", "")
+        found = {image: self._find(image) for image in reload.project.images}
+        self._runtimes = {image: inputs.runtime for image, inputs in found.items()}
+        return {name: reload.by for name, inputs in found.items() if inputs.fingerprint != before.get(name)}
+
+    def _look_anew(self, paths: set[str]) -> dict[TargetName, Digest]:
+        """Look by the rules as they are now, and add what changed to `paths`.
+
+        Returns the digests of all closures as they were if nothing had changed but the rules: what these
+        alone show or hide is no change.
+        """
+        before = self._snapshot.roots
+        self._snapshot.roots = find_roots(self.project)
+        paths |= self._scan()
+        self._fingerprints.overhear(paths)
+        moved = {path for path in paths if is_shown(before, path) != is_shown(self._snapshot.roots, path)}
+        self._contents.forget(moved)
+        paths -= moved
+        known = self._contents.hashes.keys()
+        self._close_over(known | (self._snapshot.files.keys() - paths))
+        return {name: self._closures.digest(name) for name in self.project.targets}
+
     def _matters(self, path: str) -> bool:
-        if path in self._contents.hashes or path in self._configuration:
+        if path in self._contents.hashes:
             return True
         return self._closures.matters(path) or bool(self._fingerprints.concerned(path))
 
@@ -354,7 +388,7 @@ class Disk:
             doubts.setdefault(image, ())
         self._runtimes |= others
         before = {name: self._closures.digest(name) for name in self.project.targets}
-        self._close_over()
+        self._close_over(self._snapshot.files)
         for name, target in self.project.targets.items():
             whole = self._closures.whole(name)
             if target.image in others:
@@ -363,12 +397,3 @@ class Disk:
                 sources[name] = replace(sources[name], digest=whole.digest, was=None)
             elif whole.digest != before[name]:
                 sources[name] = replace(whole, was=whole.digest)
-
-    def _tell_of_configuration(self) -> None:
-        """Say which files are other ones than those that were read; what was undone is no change."""
-        files = self._configuration.items()
-        changed = [
-            self._contents.shown(path) for path, read in files if self._contents.hashes.get(path) != read
-        ]
-        text = f"{', '.join(changed)} changed; restart devrun to apply it" if changed else ""
-        self._say("configuration", text)

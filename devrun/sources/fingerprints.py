@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from devrun.config.project import ImageName, Project
+from devrun.config.project import ImageConfig, ImageName, Project
+from devrun.errors import ConfigError
 from devrun.sources.content import ContentHashes
 from devrun.sources.inputs import Inputs, find_inputs
 
@@ -41,6 +42,12 @@ class Fingerprints:
                     break
         return found
 
+    def adopt(self, project: Project) -> None:
+        """Work by another configuration from now on; what was found by the old one is to be found anew."""
+        with self._lock:
+            self._project = project
+            self._found = {image: inputs for image, inputs in self._found.items() if image in project.images}
+
     def of(self, image: ImageName) -> Inputs:
         """Return what the last `find` found."""
         with self._lock:
@@ -67,19 +74,26 @@ class Fingerprints:
 
     def _search(self, image: ImageName) -> tuple[Inputs, set[str]]:
         """Return what there is, and what changed while it was looked for."""
-        config = self._project.images[image]
-        targets = [target for target in self._project.targets.values() if target.image == image]
         seen: set[str] = set()
         with self._lock:
-            workdir = self._workdirs.get(image)
+            project, workdir = self._project, self._workdirs.get(image)
             self._overheard.append(seen)
         found = None
         try:
-            found = find_inputs(self._project, config, targets, workdir, self._hashes)
+            config = _config(project, image)
+            targets = [target for target in project.targets.values() if target.image == image]
+            found = find_inputs(project, config, targets, workdir, self._hashes)
         finally:
             # At one moment: what the watcher saw before is in `seen`, later things are judged by `found`.
             with self._lock:
                 self._overheard = [other for other in self._overheard if other is not seen]
-                if found is not None:
+                if found is not None and image in self._project.images:
                     self._found[image] = found
         return found, seen
+
+
+def _config(project: Project, image: ImageName) -> ImageConfig:
+    """Return how an image is built; it may have left the file while its turn was waited for."""
+    if image not in project.images:
+        raise ConfigError(f"image {image} is no longer in {project.file_name}")
+    return project.images[image]

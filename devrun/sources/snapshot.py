@@ -11,6 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 from devrun.errors import DevrunError
@@ -196,6 +197,15 @@ class Snapshot:
 
     def _root_of(self, path: str) -> Root | None:
         return next((root for root in self.roots if _is_below(path, root.path)), None)
+
+
+def is_shown(roots: Iterable[Root], path: str) -> bool:
+    """Tell whether the rules of some roots let a file be seen, be it there or not."""
+    root = next((root for root in roots if _is_below(path, root.path)), None)
+    if root is None:
+        return False
+    *above, _ = accumulate(_relative(root, path).split("/"), lambda folder, name: f"{folder}/{name}")
+    return not root.ignores(_relative(root, path)) and not any(map(root.prunes, above))
 
 
 def _told_by(path: str) -> str:

@@ -90,7 +90,7 @@ class WatchRules:
 
 def watch_rules(project: Project, root: Path) -> WatchRules:
     """Return the rules for a root of the watch, read from the disk as it is now."""
-    own = IgnoreRules.parse("\n".join(project.ignore), "`ignore` of devrun.toml")
+    own = IgnoreRules.parse("\n".join(project.ignore), f"`ignore` of {project.file_name}")
     place = os.path.relpath(project.root, root)
     if not project.root.is_relative_to(root):
         return WatchRules(BUILT_IN, IgnoreRules(), Wanted(), None)

@@ -177,3 +177,9 @@ def test_what_a_target_does_not_say_has_its_default(target: Target, root: Path) 
     assert target("") == TargetConfig(
         TargetName("web"), ImageName("default"), Script("app.py"), mount=Mount(root)
     )
+
+
+def test_the_syntax_guard_is_on_unless_the_file_turns_it_off(read: Read) -> None:
+    """Nobody wants a server to end for a missing bracket."""
+    assert read("").syntax_guard
+    assert not read("[project]\nsyntax-guard = false\n").syntax_guard

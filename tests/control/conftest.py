@@ -5,7 +5,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.control.server import Server
 from devrun.control.waits import Answer
+from devrun.core.explanation import Explained, Explanation, LastBatch
 from devrun.core.report import ImageReport, Problem, Report, TargetReport
 from devrun.core.values import LastAction
 
@@ -46,6 +47,10 @@ class NotingService:
 
     def report(self) -> Report:
         return self._report
+
+    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
+        files = tuple(Explanation(path) for path in paths)
+        return Explained(files, LastBatch(7.0) if last else None)
 
     def shutdown(self, *, remove: bool) -> None:
         self._ends.put(remove)

@@ -5,7 +5,7 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -19,6 +19,7 @@ from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
 from devrun.control.waits import Answer
+from devrun.core.explanation import Explained
 from devrun.core.report import Report
 
 STATUS = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -144,6 +145,9 @@ class Talkative:
 
     def report(self) -> Report:
         return Report(1, "x" * 5_000_000, "/", 1, 0.0, "", engine_up=True, settled=True)
+
+    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
+        raise NotImplementedError
 
     def shutdown(self, *, remove: bool) -> None:
         raise NotImplementedError

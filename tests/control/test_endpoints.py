@@ -1,7 +1,7 @@
 """What can be asked, and the form of every answer."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
 import pytest
@@ -13,6 +13,7 @@ from devrun.control.place import Place
 from devrun.control.server import Server
 from devrun.control.waits import Answer
 from devrun.control.wire import decode
+from devrun.core.explanation import Explained
 from devrun.core.report import Report
 
 LIMIT_S = 20.0
@@ -113,6 +114,9 @@ class Buggy:
     """A service with a bug."""
 
     def report(self) -> Report:
+        raise ZeroDivisionError("by zero")
+
+    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
         raise ZeroDivisionError("by zero")
 
     def shutdown(self, *, remove: bool) -> None:

@@ -5,7 +5,7 @@ import socket
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -18,6 +18,7 @@ from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import THREAD_NAME, Server
 from devrun.control.waits import Answer
+from devrun.core.explanation import Explained
 from devrun.core.report import Report
 from devrun.errors import DevrunError
 
@@ -29,6 +30,9 @@ class Nobody:
     """A service that is never asked."""
 
     def report(self) -> Report:
+        raise NotImplementedError
+
+    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
         raise NotImplementedError
 
     def shutdown(self, *, remove: bool) -> None:

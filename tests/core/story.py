@@ -41,6 +41,7 @@ from devrun.core.events import (
     ImageInspected,
     InputsHashed,
     Outcome,
+    ProjectChanged,
     Removed,
     SourceChange,
     SyntaxChecked,
@@ -58,7 +59,6 @@ from devrun.core.values import (
     ImageId,
     Loaded,
     Phase,
-    Saved,
 )
 
 OURS = "cpython-313"
@@ -101,6 +101,16 @@ class World:
     created: int = 0
     starts: int = 0
     removed: list[str] = field(default_factory=list)
+
+    def published(self, *, but: TargetName) -> set[str]:
+        """Return the ports of the containers that run, one target's excepted."""
+        return {
+            port
+            for name, containers in self.containers.items()
+            for container in containers
+            if name != but and container.phase is Phase.RUNNING
+            for port in container.ports
+        }
 
 
 class Story:
@@ -158,22 +168,72 @@ class Story:
             self.disk.times[path] = self.now
         self.tell(self.batch_of(paths))
 
+    def reloaded(
+        self,
+        *configs: TargetConfig,
+        removed: Iterable[str] = (),
+        images: Mapping[str, ImageConfig] | None = None,
+        inputs: Mapping[str, list[str]] | None = None,
+        closures: Mapping[str, list[str]] | None = None,
+        saved: Iterable[str] = (),
+        by: tuple[str, ...] = ("devrun.toml",),
+    ) -> ProjectChanged:
+        """Let another configuration come into force, and maybe files be saved with it; returns the event.
+
+        Targets and images that are not named stay as they are; a new closure is its script alone.
+        """
+        targets = {name: config for name, config in self.project.targets.items() if name not in removed}
+        targets |= {config.name: config for config in configs}
+        self.project = replace(
+            self.project,
+            targets=targets,
+            images=self.project.images if images is None else {c.name: c for c in images.values()},
+        )
+        self.inputs |= {ImageName(name): paths for name, paths in (inputs or {}).items()}
+        for config in configs:
+            own = [config.program.path] if isinstance(config.program, Script) else []
+            self.closures.setdefault(config.name, own)
+        self.closures |= {TargetName(name): paths for name, paths in (closures or {}).items()}
+        for path in (path for paths in (*self.closures.values(), *self.inputs.values()) for path in paths):
+            self.disk.files.setdefault(path, "0")
+            self.disk.times.setdefault(path, self.now)
+        bases = {name: self.disk.digest(self.closures[name]) for name in targets}
+        for path in saved:
+            self.edits += 1
+            self.disk.files[path] = f"{self.edits}"
+            self.disk.times[path] = self.now
+        files = self.batch_of(saved)
+        sources = {name: replace(self.source_of(name, saved), was=base) for name, base in bases.items()}
+        event = ProjectChanged(self.now, self.project, replace(files, sources=sources), by)
+        self.tell(event)
+        return event
+
+    def source_of(self, name: TargetName, paths: Iterable[str], *, is_first: bool = False) -> SourceChange:
+        """Return a target's closure after `paths` changed."""
+        closure = self.closures[name]
+        mine = tuple(path for path in paths if path in closure)
+        return SourceChange(
+            digest=self.disk.digest(closure),
+            paths=() if is_first else mine,
+            newest=max((self.disk.times[path] for path in closure), default=0.0),
+            broken=self.disk.broken(closure),
+            edited=frozenset(Saved(path, self.disk.files[path]) for path in mine if not is_first),
+            stale=mine,
+        )
+
+    def config(self, name: str = "web") -> TargetConfig:
+        """Return what is configured for a target."""
+        return self.project.targets[TargetName(name)]
+
     def batch_of(self, paths: Iterable[str], *, is_first: bool = False) -> FilesChanged:
         """Return the event for a look at the disk that found `paths` changed."""
         paths = tuple(paths)
         self.batch += 0 if is_first else 1
-        sources = {}
-        for name, closure in self.closures.items():
-            mine = tuple(path for path in paths if path in closure)
-            if mine or is_first:
-                sources[name] = SourceChange(
-                    digest=self.disk.digest(closure),
-                    paths=() if is_first else mine,
-                    newest=max((self.disk.times[path] for path in closure), default=0.0),
-                    broken=self.disk.broken(closure),
-                    edited=frozenset(Saved(path, self.disk.files[path]) for path in mine if not is_first),
-                    stale=mine,
-                )
+        sources = {
+            name: self.source_of(name, paths, is_first=is_first)
+            for name, closure in self.closures.items()
+            if is_first or not set(paths).isdisjoint(closure)
+        }
         inputs = {
             name: mine for name, all_ in self.inputs.items() if (mine := tuple(p for p in paths if p in all_))
         }
@@ -262,8 +322,13 @@ class Story:
                 )
             case RecreateContainer(target=name, image=image, spec=spec):
                 self.world.created += 1
+                ports = ports_of(self.project.targets[name])
+                if taken := self.world.published(but=name) & set(ports):
+                    return Failed(f"{min(taken)} is taken")
                 container_id = ContainerId(f"c{self.world.created}")
-                new = Container(container_id, name, image, spec, Phase.CREATED, python=self.world.python)
+                new = Container(
+                    container_id, name, image, spec, Phase.CREATED, ports=ports, python=self.world.python
+                )
                 return ContainerStarted(self._run(name, new))
             case RestartContainer(target=name, container=container_id):
                 (old,) = [c for c in self.world.containers[name] if c.id == container_id]
@@ -332,6 +397,13 @@ def a_project(
     }
     configs = {name: ImageConfig(name, root / "Dockerfile", root) for name in images}
     return Project("story", "story-0000", root, "0" * 12, root / "devrun.toml", configs, targets)
+
+
+def ports_of(config: TargetConfig) -> tuple[str, ...]:
+    """Return the published ports, as a container shows them."""
+    return tuple(
+        f"127.0.0.1:{port.host_port}->{port.container_port}/{port.protocol}" for port in config.ports
+    )
 
 
 def text_of(action: Action) -> str:

@@ -51,6 +51,7 @@ class Heard:
     hints: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    reloads: list[str] = field(default_factory=list)
 
     def action_started(self, action: Action) -> None:
         self.begun.append(action)
@@ -78,6 +79,9 @@ class Heard:
 
     def noticed(self, text: str) -> None:
         self.notices.append(text)
+
+    def reconfigured(self, project: Project, text: str) -> None:
+        self.reloads.append(text)
 
 
 class Yard:
@@ -435,13 +439,3 @@ def test_only_the_chosen_targets_are_started(yard: Yard) -> None:
 
     assert report.targets["tool"].state == "running"
     assert report.targets["web"].hold == "stopped"
-
-
-def test_a_changed_configuration_is_said(yard: Yard) -> None:
-    """Until reloading comes, the user is told what to do."""
-    with yard.running() as daemon:
-        settled(daemon)
-        yard.write("devrun.toml", FILES["devrun.toml"] + "# more\n")
-        report = until(daemon, lambda report: bool(report.notices), "the notice")
-
-    assert report.notices == ("devrun.toml changed; restart devrun to apply it",)

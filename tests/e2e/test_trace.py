@@ -236,7 +236,10 @@ class Judge:
         """Return the starts and the builds since the last call."""
         until = time.time()
         since, wanted = f"{self._since:.9f}", {"type": ["container", "image"]}
-        events = self._project.engine.events(since=since, until=f"{until:.9f}", decode=True, filters=wanted)
+        # The engine takes fractions of seconds; the stubs know of whole ones only.
+        events = self._project.engine.events(  # type: ignore[call-overload]
+            since=since, until=f"{until:.9f}", decode=True, filters=wanted
+        )
         self._since = until
         starts, builds = list[str](), list[str]()
         for event in events:

@@ -273,7 +273,7 @@ def test_a_crash_between_the_steps_of_a_swap_is_mended_by_the_next(
 ) -> None:
     """Old and next are both there after it; the next swap leaves one, under the usual name."""
     old = bench.start(target)
-    connection.client.rename(old.id, f"{old.name}-next")
+    connection.client.rename(old.id, f"{old.name}.next")
     left = bench.start(target)
     assert len(bench.engine.inspect_target(target.name)) == 2
 

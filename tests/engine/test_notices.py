@@ -12,6 +12,7 @@ from tests.engine.bench import make_project
 
 PROJECT = make_project(Path("/home/me/shop"))
 OURS = project_labels(PROJECT)
+IMAGES = (ImageName("default"),)
 TAG = f"devrun/{PROJECT.slug}-default:1a2b"
 
 
@@ -38,9 +39,9 @@ def test_only_what_is_ours_is_told_of(
     kind: str, attributes: dict[str, str] | None, expected: Touched | None
 ) -> None:
     """By labels, and images by their tag too, since what is removed has no labels any more."""
-    assert read_event({"Type": kind, "Actor": {"Attributes": attributes}}, PROJECT) == expected
+    assert read_event({"Type": kind, "Actor": {"Attributes": attributes}}, PROJECT, IMAGES) == expected
 
 
 def test_an_event_without_an_actor_is_about_nothing() -> None:
     """Newer engines may tell of things that devrun does not know."""
-    assert read_event({"Type": "network"}, PROJECT) is None
+    assert read_event({"Type": "network"}, PROJECT, IMAGES) is None

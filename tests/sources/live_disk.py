@@ -16,7 +16,7 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
-from devrun.core.events import DiskRead, FilesChanged
+from devrun.core.events import DiskRead, FilesChanged, ProjectChanged
 from devrun.core.values import Digest
 from devrun.sources.disk import Disk
 
@@ -105,6 +105,8 @@ class Live:
         self._batches: queue.SimpleQueue[FilesChanged] = queue.SimpleQueue()
         self.read: queue.SimpleQueue[tuple[list[FilesChanged], tuple[int, ...]]] = queue.SimpleQueue()
         """What each barrier came after, and its number."""
+        self.reloads: list[ProjectChanged] = []
+        """The configurations that came into force, in their order."""
         self._changed = threading.Condition()
         self._barriers = 0
 
@@ -162,10 +164,13 @@ class Live:
         said = self.said.get(subject, "")
         return text in said if text else not said
 
-    def _take(self, event: FilesChanged | DiskRead) -> None:
+    def _take(self, event: FilesChanged | ProjectChanged | DiskRead) -> None:
         if isinstance(event, DiskRead):
             self.read.put((self._posted(), event.barriers))
             return
+        if isinstance(event, ProjectChanged):
+            self.reloads.append(event)
+            event = event.files
         self.digests |= {name: change.digest for name, change in event.sources.items()}
         self._batches.put(event)
 
@@ -205,9 +210,10 @@ def watching(root: Path, files: Mapping[str, str] = FILES) -> Iterator[Live]:
 
 def digest_from_scratch(project: Project, target: TargetName = WEB) -> Digest:
     """Return the digest that a new look at the disk gives."""
-    found: list[FilesChanged | DiskRead] = []
+    found: list[FilesChanged | ProjectChanged | DiskRead] = []
     disk = Disk(project, found.append, lambda _subject, _text: None, lambda _part, _error: None)
     disk.start()
     disk.close()
-    assert isinstance(found[0], FilesChanged)
-    return found[0].sources[target].digest
+    first = found[0]
+    assert isinstance(first, FilesChanged)
+    return first.sources[target].digest

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devrun.core.events import DiskRead, FilesChanged
+from devrun.core.events import DiskRead, FilesChanged, ProjectChanged
 from devrun.errors import DevrunError
 from devrun.sources.disk import Disk
 from devrun.sources.snapshot import RootMissingError
@@ -197,15 +197,16 @@ def test_a_saved_file_is_stale_if_its_byte_code_could_lie(disk: Live) -> None:
 def test_the_first_batch_trusts_no_byte_code_and_doubts_every_image(tmp_path: Path) -> None:
     """What was loaded before is not known yet."""
     write(tmp_path, FILES)
-    posted: list[FilesChanged | DiskRead] = []
+    posted: list[FilesChanged | ProjectChanged | DiskRead] = []
     disk = Disk(make_project(tmp_path), posted.append, lambda *_: None, lambda *_: None)
     disk.start()
     disk.close()
 
-    assert isinstance(posted[0], FilesChanged)
-    assert set(posted[0].sources[WEB].stale) == {"web.py", "job.py"}
-    assert posted[0].inputs == {"default": ()}
-    assert posted[0].sources[WEB].newest > 0
+    first = posted[0]
+    assert isinstance(first, FilesChanged)
+    assert set(first.sources[WEB].stale) == {"web.py", "job.py"}
+    assert first.inputs == {"default": ()}
+    assert first.sources[WEB].newest > 0
 
 
 def test_a_change_made_while_it_starts_is_seen(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_a_thread_that_dies_says_so(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     deaths: queue.SimpleQueue[tuple[str, BaseException]] = queue.SimpleQueue()
 
-    def post(event: FilesChanged | DiskRead) -> None:
+    def post(event: FilesChanged | ProjectChanged | DiskRead) -> None:
         if isinstance(event, FilesChanged) and event.batch:
             raise ZeroDivisionError
 

@@ -178,11 +178,13 @@ def disk(tmp_path: Path) -> Iterator[Live]:
 
 
 def test_an_edit_of_the_ignore_file_takes_effect_while_it_runs(disk: Live) -> None:
-    """What it no longer names is seen from then on, and what it names now is not."""
+    """What it no longer names is seen from then on, and what it names now is not; no file has changed."""
     disk.write("data/d.py", "1\n")
     assert disk.rest() == []
     disk.write(".dockerignore", "code\n")
-    disk.until("data/d.py")
+    change = disk.batch().sources[WEB]
+    assert change.paths == ()
+    assert change.was == change.digest
 
     disk.write("data/d.py", "2\n")
     disk.until("data/d.py")
@@ -190,6 +192,8 @@ def test_an_edit_of_the_ignore_file_takes_effect_while_it_runs(disk: Live) -> No
     assert disk.rest() == []
 
     (disk.root / ".dockerignore").unlink()
+    assert disk.batch().sources[WEB].paths == ()
+    disk.write("code/c.py", "3\n")
     disk.until("code/c.py")
 
 
