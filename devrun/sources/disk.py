@@ -7,7 +7,7 @@ two looks, and of that only what differs in content. Whoever learns of a change 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from contextlib import closing
 from dataclasses import replace
 
@@ -101,7 +101,7 @@ class Disk:
         for path in self._snapshot.missing:
             raise RootMissingError(path)
         self._runtimes = {image: self._find(image).runtime for image in self.project.images}
-        self._close_over(self._snapshot.files)
+        self._close_over(self._snapshot.files.keys())
         self._is_read = True
 
     def close(self) -> None:
@@ -188,12 +188,16 @@ class Disk:
 
     # What follows runs in `start` first, and in the thread from then on.
 
-    def _close_over(self, paths: Iterable[str]) -> None:
-        """Work out the closures of all targets anew, from some files with the contents that are known."""
+    def _close_over(self, paths: Set[str]) -> None:
+        """Work out the closures of all targets anew, from some files with the contents that are known.
+
+        Other files are not touched: what changed in them would never be told.
+        """
         self._closures = Closures(self.project, self._contents, self._runtimes, paths)
         for image in self.project.images:
-            for file in self.inputs(image).watched:
-                self._contents.learn(str(file))
+            for file in map(str, self.inputs(image).watched):
+                if file in paths:
+                    self._contents.learn(file)
 
     def _first_batch(self) -> FilesChanged:
         """Everything is new, and no byte code is to be trusted before it is known what was loaded."""
@@ -388,7 +392,7 @@ class Disk:
             doubts.setdefault(image, ())
         self._runtimes |= others
         before = {name: self._closures.digest(name) for name in self.project.targets}
-        self._close_over(self._snapshot.files)
+        self._close_over(self._snapshot.files.keys())
         for name, target in self.project.targets.items():
             whole = self._closures.whole(name)
             if target.image in others:

@@ -18,7 +18,10 @@ Devrun = Callable[..., "subprocess.CompletedProcess[str]"]
     ("arguments", "said"),
     [
         (["statsu"], "error: no command is called statsu\n  hint: did you mean `devrun status`?\n"),
-        (["quux"], "error: no command is called quux\n  hint: there is watch, status, wait, check, down\n"),
+        (
+            ["quux"],
+            "error: no command is called quux\n  hint: there is watch, status, wait, explain, check, down\n",
+        ),
         (["--zzz"], "error: no such option '--zzz'\n  hint: see `devrun --help`\n"),
         (["watch", "--zzz"], "error: no such option '--zzz'\n  hint: see `devrun watch --help`\n"),
         (

@@ -59,6 +59,7 @@ from devrun.core.values import (
     ImageId,
     Loaded,
     Phase,
+    Saved,
 )
 
 OURS = "cpython-313"

@@ -259,7 +259,7 @@ DOCKERFILES = [
     Case(
         "a pattern in the ignore file",
         {".dockerignore": "data\netc\n"},
-        built("etc/a.ini and 1 more"),
+        built(".dockerignore"),
         {**dockerfile("COPY . /src\n"), ".dockerignore": "data\n", "etc/a.ini": "1"},
     ),
     Case(
@@ -656,7 +656,7 @@ CONFIGURATION = [
     Case(
         "a target more",
         targets('web = "web.py"\nthird = "third.py"'),
-        ("swap third: no container",),
+        ("swap third: devrun.toml changed",),
         {"third.py": SERVE},
     ),
     Case("a target less", targets(""), ("remove web: no longer wanted",)),
