@@ -4,12 +4,11 @@ import click
 
 from devrun.cli.main import Options
 from devrun.cli.text import safe
-from devrun.core.waiting import EXIT_CODES, Ending, Obstacle, WaitOutcome
+from devrun.core.waiting import EXIT_CODES, LONGEST_WAIT_S, Ending, Obstacle, WaitOutcome
 from devrun.errors import ExitCode
 
 OUTPUT_LINES = 8
 """As many as `devrun status` shows."""
-LONGEST_S = 1_000_000
 TROUBLE = {Ending.TIMED_OUT.value: "not ready in time", Ending.ENGINE_DOWN.value: "given up"}
 """Said first, where the problems alone would not say why the wait ended."""
 
@@ -19,7 +18,7 @@ TROUBLE = {Ending.TIMED_OUT.value: "not ready in time", Ending.ENGINE_DOWN.value
 @click.option(
     "--timeout",
     metavar="SECONDS",
-    type=click.FloatRange(0, LONGEST_S, min_open=True),
+    type=click.FloatRange(0, LONGEST_WAIT_S, min_open=True),
     help="Give up after this time.",
 )
 @click.pass_obj

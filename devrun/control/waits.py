@@ -13,11 +13,8 @@ from typing import Protocol
 from starlette.requests import Request
 
 from devrun.config.project import TargetName
-from devrun.core.waiting import WaitOutcome
+from devrun.core.waiting import LONGEST_WAIT_S, WaitOutcome
 from devrun.errors import DevrunError
-
-LONGEST_S = 1_000_000
-"""Eleven days: clocks and queues take no number that is much larger."""
 
 Answer = Callable[[WaitOutcome | None], None]
 
@@ -97,6 +94,6 @@ def _seconds(request: Request, name: str) -> float | None:
         seconds = float(said)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= LONGEST_S:
-        raise DevrunError(f"parameter {name!r} is {said!r}", hint=f"give seconds, up to {LONGEST_S}")
+    if not 0 < seconds <= LONGEST_WAIT_S:
+        raise DevrunError(f"parameter {name!r} is {said!r}", hint=f"give seconds, up to {LONGEST_WAIT_S}")
     return seconds

@@ -19,6 +19,8 @@ from devrun.errors import ExitCode
 
 ENGINE_PATIENCE_S = 5.0
 """An engine that is restarted is back by then."""
+LONGEST_WAIT_S = 1_000_000
+"""Eleven days: clocks and queues take no number that is much larger."""
 OUTPUT_PATIENCE_S = 1.0
 """The last lines of a program come milliseconds after its end, and say why it ended."""
 STOPPED_HINT = "a wait is for targets that should run: have it started, or name the others"

@@ -33,7 +33,7 @@ class _Waiter:
     deadline: float | None
     has_passed: bool = False
     """Its barrier has."""
-    looked_at: Runs | None = None
+    looked_at: Runs = ()
     """The runs that have been looked at since all seemed well."""
 
 
@@ -72,24 +72,19 @@ class Waiters:
 
     def answer(self, state: State) -> set[TargetName]:
         """Answer those for whom the verdict has come, or the time is over; returns the targets to look at."""
-        verdicts: dict[frozenset[TargetName], Verdict] = {}
-        doubted: set[TargetName] = set()
-        now = time.monotonic()
-        for number, waiter in self._all():
-            said: Verdict = READING
-            if waiter.has_passed:
-                if waiter.names not in verdicts:
-                    verdicts[waiter.names] = verdict(state, waiter.names)
-                said = verdicts[waiter.names]
-                if said == Reached(Ending.READY) and _looks_first(waiter, state):
-                    doubted |= set(targets_of(state, waiter.names))
-                    said = READING
-            outcome = _outcome(said, waiter, now)
-            if outcome is not None or state.closing:
-                self.drop(number)
-                waiter.answer(None if state.closing else outcome)
+        waiting = self._all()
+        wishes = {waiter.names for _, waiter in waiting if waiter.has_passed}
+        verdicts = {names: verdict(state, names) for names in wishes}
         moments = [said.until for said in verdicts.values() if isinstance(said, Waiting) and said.until]
         self._until = min(moments, default=None)
+        doubted: set[TargetName] = set()
+        for number, waiter in waiting:
+            said = verdicts[waiter.names] if waiter.has_passed else READING
+            if said == Reached(Ending.READY) and not state.closing and _looks_first(waiter, state):
+                doubted |= set(targets_of(state, waiter.names))
+            elif (outcome := _outcome(said, waiter)) or state.closing:
+                self.drop(number)
+                waiter.answer(None if state.closing else outcome)
         return doubted
 
     def patience_s(self) -> float | None:
@@ -114,7 +109,8 @@ def _looks_first(waiter: _Waiter, state: State) -> bool:
     return is_first
 
 
-def _outcome(said: Verdict, waiter: _Waiter, now: float) -> WaitOutcome | None:
+def _outcome(said: Verdict, waiter: _Waiter) -> WaitOutcome | None:
+    now = time.monotonic()
     seconds = round(now - waiter.began, 3)
     if isinstance(said, Reached):
         return WaitOutcome(said.ending.value, said.problems, seconds)

@@ -320,3 +320,13 @@ def test_one_that_never_began_may_be_closed() -> None:
     scene.readiness.close()
 
     assert scene.readies.empty()
+
+
+def test_an_end_that_was_not_heard_yet_is_no_open_connection() -> None:
+    """A thread that was kept from listening asks the connection itself."""
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(0)
+        assert Readiness._is_open(here)
+        there.close()
+        assert not Readiness._is_open(here)

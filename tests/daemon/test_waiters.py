@@ -17,6 +17,7 @@ from devrun.core.events import (
     ContainerTouched,
     EngineLost,
     ShutdownRequested,
+    StopRequested,
     TargetReady,
     TimePassed,
 )
@@ -113,6 +114,16 @@ def test_a_run_that_comes_after_the_look_is_looked_at_again(hall: Hall) -> None:
     hall.look("web")
     hall.turn()
 
+    assert hall.outcomes() == ["ready"]
+
+
+def test_where_nothing_should_run_there_is_nothing_to_look_at(hall: Hall) -> None:
+    """And nothing to wait for."""
+    hall.story.tell(StopRequested(hall.story.now, (WEB, TargetName("worker"))))
+    hall.story.settle()
+    hall.waiters.pass_barriers((hall.add(),))
+
+    assert hall.turn() == set()
     assert hall.outcomes() == ["ready"]
 
 
@@ -303,7 +314,7 @@ def test_a_port_is_waited_for_until_somebody_serves_it(yard: Waited) -> None:
         yard.project = yard.engine.project = load(yard.root / "devrun.toml", {})
         with yard.running() as daemon:
             assert yard.wait("tool").outcome == "ready"
-            outcome = yard.wait(timeout_s=0.5)
+            outcome = yard.wait(timeout_s=2.0)
             assert yard.errors(outcome) == [f"timed out: target web: nothing answers at 127.0.0.1:{port}"]
             assert (daemon.report().settled, daemon.report().targets["web"].ready) == (True, False)
             server.listen()

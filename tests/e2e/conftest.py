@@ -119,11 +119,12 @@ class Sandbox:
         self.write(name, text.replace(old, new))
 
     def restarted(self, name: str, before: TargetReport, what: str) -> TargetReport:
-        """Wait until a target was restarted, or recreated, since and all is at rest."""
-        report = self.until(
-            lambda report: report.settled and report.targets[name].restarts > before.restarts, what
-        )
-        return report.targets[name]
+        """Wait until all that was saved is loaded and ready; a target was restarted, or recreated, for it."""
+        outcome = Client.connect(self.place).wait(timeout_s=LIMIT_S)
+        after = self.target(name)
+        said = f"{what}: {outcome}\n{after}\n{self.output()}"
+        assert (outcome.outcome, after.restarts > before.restarts) == ("ready", True), said
+        return after
 
     def start_of(self, name: str) -> Start:
         """Return the present run of a target's one container, asked of the engine."""
