@@ -118,14 +118,9 @@ def _restarts(target: TargetConfig, disk: Disk) -> str:
         return f'restarted: by an edit of any mounted file (`restart-on = "any"`){watched}'
     reached = disk.reached(target.name)
     if not reached:
-        return (
-            f"restarted: by an edit of any mounted Python file, since what it loads cannot be told{watched}"
-        )
+        return f"restarted: by an edit of any mounted Python file: what it loads cannot be told{watched}"
     files = _count(len(reached), "file")
-    return (
-        f"restarted: by an edit of the {files} that it reaches by imports, or of a Python file that no target"
-        f" reaches{watched} (`devrun explain PATH` tells more)"
-    )
+    return f"restarted: by an edit of the {files} that it reaches, or of what nobody reaches{watched}"
 
 
 def _planned(target: TargetConfig, disk: Disk, engine: Engine | None) -> tuple[str, ...]:

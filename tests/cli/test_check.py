@@ -32,11 +32,11 @@ image default: built from Dockerfile
 target web: runs app.py in image default
   mounted: this folder at /app (the WORKDIR of the Dockerfile)
   published: port 5000 of the container as port 8080 of this machine
-  restarted: by an edit of any mounted Python file, except the scripts of other targets
+  restarted: by an edit of the 1 file that it reaches, or of what nobody reaches
 
 target job: runs job.py in image default
   mounted: this folder at /app (the WORKDIR of the Dockerfile)
-  restarted: by an edit of any mounted Python file, except the scripts of other targets
+  restarted: by an edit of the 1 file that it reaches, or of what nobody reaches
 
 watched: 5 files in 1 folder
 """
@@ -53,7 +53,11 @@ watched: 5 files in 1 folder
         ('mount.source = "src"', "mounted: src at /app (the WORKDIR of the Dockerfile)"),
         ('restart-on = "none"', 'restarted: by no edit (`restart-on = "none"`)'),
         ('restart-on = "any"', 'restarted: by an edit of any mounted file (`restart-on = "any"`)'),
-        ('watch = ["*.html"]', "restarted: by an edit of any mounted Python file, and *.html (`watch`)"),
+        (
+            'watch = ["*.html"]',
+            "restarted: by an edit of the 1 file that it reaches, or of what nobody reaches,"
+            " and *.html (`watch`)",
+        ),
         ("autostart = false", "is not started by itself (`autostart = false`)"),
         ("ports = [80]", "published: port 80 of the container as a free port of this machine"),
         ('ports = ["0.0.0.0:1:2/udp"]', "published: port 2/udp of the container as port 1 of 0.0.0.0"),

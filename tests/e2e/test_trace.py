@@ -25,7 +25,9 @@ pytestmark = pytest.mark.engine
 
 EDITS = 200
 SERVE = "import signal\nsignal.pause()\n"
-DOCKERFILE = "ARG PYTHON_IMAGE\nFROM ${PYTHON_IMAGE}\nWORKDIR /app\nCOPY needs-%s.txt .\nRUN cat *.txt\n"
+DOCKERFILE = (
+    "ARG PYTHON_IMAGE\nFROM ${PYTHON_IMAGE}\nWORKDIR /app\nCOPY requirements-%s.txt .\nRUN cat *.txt\n"
+)
 FILES = {
     "devrun.toml": """\
 [project]
@@ -46,8 +48,8 @@ worker = { script = "worker.py", image = "jobs", env = { LEVEL = "0" } }
 """,
     "Dockerfile.web": DOCKERFILE % "web",
     "Dockerfile.jobs": DOCKERFILE % "jobs",
-    "needs-web.txt": "flask\nsix\n",
-    "needs-jobs.txt": "celery\n",
+    "requirements-web.txt": "flask\nsix\n",
+    "requirements-jobs.txt": "celery\n",
     "api.py": f"import shop.views\n{SERVE}",
     "admin.py": f"from shop import models\nimport panel\n{SERVE}",
     "worker.py": f"import tasks\n{SERVE}",
@@ -172,30 +174,32 @@ class Editor:
 
     def _requirements(self) -> Needed:
         self.number += 1
-        self.save("needs-jobs.txt", f"celery\npackage-{self.number}\n")
+        self.save("requirements-jobs.txt", f"celery\npackage-{self.number}\n")
         return Needed(("worker",), ("jobs",))
 
     def _comment(self) -> Needed:
         self.number += 1
-        name = self.dice.choice(["needs-web.txt", "needs-jobs.txt", "Dockerfile.web", "devrun.toml"])
+        name = self.dice.choice(
+            ["requirements-web.txt", "requirements-jobs.txt", "Dockerfile.web", "devrun.toml"]
+        )
         self.save(name, f"{self.text(name).rstrip()}\n# {self.number}\n")
         return Needed()
 
     def _order(self) -> Needed:
-        lines = [line for line in self.text("needs-web.txt").splitlines() if not line.startswith("#")]
-        self.save("needs-web.txt", "\n".join([*reversed(lines), ""]))
+        lines = [line for line in self.text("requirements-web.txt").splitlines() if not line.startswith("#")]
+        self.save("requirements-web.txt", "\n".join([*reversed(lines), ""]))
         return Needed()
 
     def _both(self) -> Needed:
         self.number += 1
         with self.at_once():
-            self.save("needs-web.txt", f"flask\nsix\npackage-{self.number}\n")
+            self.save("requirements-web.txt", f"flask\nsix\npackage-{self.number}\n")
             self.save("shop/models.py", self.fresh("shop/models.py"))
         return Needed(("api", "admin"), ("web",))
 
     def _nothing(self) -> Needed:
         name = self.dice.choice(
-            ["api.py", "shop/models.py", "needs-web.txt", "Dockerfile.jobs", "devrun.toml"]
+            ["api.py", "shop/models.py", "requirements-web.txt", "Dockerfile.jobs", "devrun.toml"]
         )
         (self.project.folder / name).touch()
         self.save(name, self.text(name))
