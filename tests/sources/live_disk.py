@@ -16,9 +16,9 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
-from devrun.core.events import DiskRead, FilesChanged, ProjectChanged
+from devrun.core.events import DiskRead, FilesChanged, GitEnded, GitStarted, ProjectChanged
 from devrun.core.values import Digest
-from devrun.sources.disk import Disk
+from devrun.sources.disk import Disk, Told
 
 LIMIT_S = 60.0
 """Long for a machine under load; the time that a stopped process is stopped counts too."""
@@ -107,6 +107,8 @@ class Live:
         """What each barrier came after, and its number."""
         self.reloads: list[ProjectChanged] = []
         """The configurations that came into force, in their order."""
+        self.told: queue.SimpleQueue[Told] = queue.SimpleQueue()
+        """All of it, in its order."""
         self._changed = threading.Condition()
         self._barriers = 0
 
@@ -164,7 +166,10 @@ class Live:
         said = self.said.get(subject, "")
         return text in said if text else not said
 
-    def _take(self, event: FilesChanged | ProjectChanged | DiskRead) -> None:
+    def _take(self, event: Told) -> None:
+        self.told.put(event)
+        if isinstance(event, GitStarted | GitEnded):
+            return
         if isinstance(event, DiskRead):
             self.read.put((self._posted(), event.barriers))
             return
@@ -210,7 +215,7 @@ def watching(root: Path, files: Mapping[str, str] = FILES) -> Iterator[Live]:
 
 def digest_from_scratch(project: Project, target: TargetName = WEB) -> Digest:
     """Return the digest that a new look at the disk gives."""
-    found: list[FilesChanged | ProjectChanged | DiskRead] = []
+    found: list[Told] = []
     disk = Disk(project, found.append, lambda _subject, _text: None, lambda _part, _error: None)
     disk.start()
     disk.close()
