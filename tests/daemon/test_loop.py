@@ -96,6 +96,10 @@ class Yard:
         self.place = Place.of(self.project.key, roots)
         self.heard = Heard()
 
+    def reread(self) -> None:
+        """Load the project's file as it is now, for the next daemon."""
+        self.project = load(self.root / "devrun.toml", {})
+
     def connect(self, _project: Project) -> Engine:
         self.engine.ping()
         return self.engine
