@@ -97,6 +97,8 @@ class World:
     created: int = 0
     starts: int = 0
     removed: list[str] = field(default_factory=list)
+    refused: list[TargetName] = field(default_factory=list)
+    """Whose port another one had."""
 
     def published(self, *, but: TargetName) -> set[str]:
         """Return the ports of the containers that run, one target's excepted."""
@@ -316,6 +318,7 @@ class Story:
                 self.world.created += 1
                 ports = ports_of(self.project.targets[name])
                 if taken := self.world.published(but=name) & set(ports):
+                    self.world.refused.append(name)
                     return Failed(f"{min(taken)} is taken")
                 container_id = ContainerId(f"c{self.world.created}")
                 new = Container(container_id, name, image, spec, Phase.CREATED, ports=ports)
