@@ -60,6 +60,7 @@ from devrun.core.values import (
     Loaded,
     Phase,
 )
+from tests.engine.fake_program import ports_of
 
 STEPS = 200
 """More actions than any story needs; a story that takes more does not settle."""
@@ -390,13 +391,6 @@ def a_project(
     }
     configs = {name: ImageConfig(name, root / "Dockerfile", root) for name in images}
     return Project("story", "story-0000", root, "0" * 12, root / "devrun.toml", configs, targets)
-
-
-def ports_of(config: TargetConfig) -> tuple[str, ...]:
-    """Return the published ports, as a container shows them."""
-    return tuple(
-        f"127.0.0.1:{port.host_port}->{port.container_port}/{port.protocol}" for port in config.ports
-    )
 
 
 def text_of(action: Action) -> str:
