@@ -98,6 +98,10 @@ class Yard:
         self.place = Place.of(self.project.key, roots)
         self.heard = Heard()
 
+    def reread(self) -> None:
+        """Load the project's file as it is now, for the next daemon."""
+        self.project = load(self.root / "devrun.toml", {})
+
     def connect(self, _project: Project) -> Engine:
         self.engine.ping()
         return self.engine
@@ -368,6 +372,8 @@ def test_status_is_answered_over_the_socket_while_a_build_hangs(yard: Yard) -> N
     """Readers get the newest finished report and wait for nothing."""
     with yard.engine.hold("build_image") as hold, yard.running() as daemon:
         assert hold.reached.wait(LIMIT_S)
+        # A worker may be at the engine before the report says that it was sent there.
+        until(daemon, lambda report: report.images["default"].doing.startswith("building"), "it is said")
         report = Client.connect(yard.place).status()
 
         assert report.images["default"].doing == "building: devrun started"
