@@ -240,12 +240,12 @@ def test_close_ends_the_thread(tmp_path: Path) -> None:
     write(tmp_path / "p", FILES)
     with live(make_project(tmp_path / "p")) as disk:
         pass
-    assert not disk.disk._thread.is_alive()
+    assert not disk.disk._lookout._thread.is_alive()
 
     with live(make_project(tmp_path / "p")) as disk:
         (tmp_path / "p").rename(tmp_path / "q")
         disk.await_notice("root", "is not there")
-    assert not disk.disk._thread.is_alive()
+    assert not disk.disk._lookout._thread.is_alive()
 
 
 def test_a_thread_that_dies_says_so(tmp_path: Path) -> None:
