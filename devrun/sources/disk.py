@@ -260,13 +260,15 @@ class Disk:
         self._lookout.look_at(self._configuration.look_at)
         self._say("configuration", self._configuration.notice)
         doubts = self._adopt(reload) if reload else {}
+        asked = set(doubts)
         bases: dict[TargetName, Digest] = {}
         if reload or str(ignore_file(self.project)) in paths:
             bases = self._look_anew(paths)
         mattering = sorted(path for path in paths if self._matters(path))
         changes = self._contents.changes(mattering, self._closures.may_load)
         for change in changes:
-            for image in self._fingerprints.concerned(change.path):
+            # Where the configuration is another one, that is the cause, whatever else is new by it.
+            for image in set(self._fingerprints.concerned(change.path)) - asked:
                 doubts[image] = (*doubts.get(image, ()), self._contents.shown(change.path))
         self._history.note(time.time(), changes)
         sources = self._closures.change([change for change in changes if change.is_content])

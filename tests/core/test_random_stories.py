@@ -32,7 +32,7 @@ from devrun.core.events import (
     StopRequested,
 )
 from devrun.core.values import ContainerId, Phase
-from tests.core.story import Story
+from tests.core.story import Story, World
 
 TARGETS = {"web": ["app.py", "lib.py"], "worker": ["worker.py", "lib.py"], "tool": ["tool.py"]}
 IMAGES = {"default": ["requirements.txt"], "other": ["other.txt", "requirements.txt"]}
@@ -45,7 +45,9 @@ class Teller:
     def __init__(self, seed: int, *, failures: bool) -> None:
         self.chance = random.Random(seed)
         self.failures = failures
-        self.story = Story(TARGETS, images=IMAGES, chosen={"worker": "other"})
+        # Another Python than ours is asked about all that is saved.
+        world = World(python="cpython-39")
+        self.story = Story(TARGETS, images=IMAGES, chosen={"worker": "other"}, world=world)
         self.running: list[tuple[Action, Outcome]] = []
 
     def tell(self, length: int) -> None:
