@@ -37,6 +37,8 @@ class Image:
     inputs_revision: int = 0
     doubts: frozenset[int] = frozenset()
     """The batches that put the fingerprint in doubt and are neither decided nor built yet."""
+    owed: frozenset[int] = frozenset()
+    """Those among them that the running build is for."""
     build: int = 0
     """The build number: raised by `rebuild`."""
     cause: str = "devrun started"

@@ -45,7 +45,7 @@ from devrun.core.events import (
     TargetInspected,
 )
 from devrun.core.model import Failures, Image, State, Target, appended, usable_image
-from devrun.core.values import Broken, Container, Failure, LastAction, Loaded, Phase
+from devrun.core.values import Broken, Container, Failure, Fingerprint, LastAction, Loaded, Phase
 
 FLAPPING_RESTARTS = 10
 FLAPPING_WINDOW_S = 60.0
@@ -90,7 +90,9 @@ def _begin_image(image: Image, action: ImageAction, at: float) -> Image:
             return replace(image, hashing=action)
         case CancelBuild():
             return replace(image, cancelling=True)
-        case InspectImage() | BuildImage() | RemoveImage():  # pragma: no branch - no other is left
+        case BuildImage():
+            return replace(image, running=action, running_since=at, progress="", owed=image.doubts)
+        case InspectImage() | RemoveImage():  # pragma: no branch - no other is left
             return replace(image, running=action, running_since=at, progress="")
 
 
@@ -146,7 +148,7 @@ def _write_back_image(image: Image, action: ImageAction, event: ActionFinished) 
         case HashInputs(), InputsHashed(fingerprint=fingerprint):
             # Another batch may have put the fingerprint in doubt while it was worked out.
             is_current = action.revision == image.inputs_revision
-            return _proven(replace(image, fingerprint=fingerprint)) if is_current else image
+            return _proven(_decided(image, fingerprint)) if is_current else image
         case InspectImage(), ImageInspected(built=built):
             is_current = action.revision == image.built_revision
             return _proven(replace(image, built=built)) if is_current else image
@@ -163,6 +165,14 @@ def _write_back_image(image: Image, action: ImageAction, event: ActionFinished) 
 
 def _proven(image: Image) -> Image:
     return replace(image, proven=image.current) if image.current else image
+
+
+def _decided(image: Image, fingerprint: Fingerprint) -> Image:
+    """Return an image whose fingerprint is known; what means the same as the running build is no doubt."""
+    running = image.running
+    is_built = isinstance(running, BuildImage) and values_of(running) == (fingerprint, image.build)
+    doubts = image.doubts & image.owed if is_built else image.doubts
+    return replace(image, fingerprint=fingerprint, doubts=doubts)
 
 
 def _without_doubts(image: Image) -> Image:

@@ -343,3 +343,29 @@ def test_an_edit_of_code_alone_never_concerns_the_image(story: Story) -> None:
     assert hold_of(story) is HoldKind.UP_TO_DATE
     assert story.state.images[DEFAULT].builds == 1
     assert not any(isinstance(action, RemoveImage) for action in story.due())
+
+
+def test_code_beside_a_comment_in_the_requirements_does_not_wait_for_the_build_that_goes_on(
+    story: Story,
+) -> None:
+    """What the running build is for has been decided; the comment changes nothing in that."""
+    story.changed("requirements.txt")
+    story.finish(story.begin(HashInputs))
+    build = story.begin(BuildImage)
+    story.changed("requirements.txt", "app.py", content=f"{story.disk.files['requirements.txt']}# why")
+    story.finish(story.begin(HashInputs))
+
+    assert isinstance(story.begin(RestartContainer), RestartContainer)
+    assert isinstance(build, BuildImage)
+    assert build.fingerprint == story.fingerprint()
+
+
+def test_code_that_came_with_the_requirements_waits_for_the_build_over_a_comment(story: Story) -> None:
+    """It may need what is being installed."""
+    story.changed("requirements.txt", "app.py")
+    story.finish(story.begin(HashInputs))
+    story.begin(BuildImage)
+    story.changed("requirements.txt", content=f"{story.disk.files['requirements.txt']}# why")
+    story.finish(story.begin(HashInputs))
+
+    assert story.holds() == {"web": "waiting for image default"}
