@@ -10,10 +10,11 @@ from pathlib import Path
 from devrun.core.report import Problem
 from devrun.sources.content import HashFile
 from devrun.sources.context_tree import Entry, Kind, list_entries
+from devrun.sources.dependency_files import understanding
 from devrun.sources.globs import clean
 from devrun.sources.ignore import IgnoreRules
 from devrun.sources.input_rules import InputRules, Verdict
-from devrun.sources.requirements import Read, is_requirements_file, meaning
+from devrun.sources.requirements import Meaning, Read
 from devrun.sources.unwatched import BUILT_IN
 
 
@@ -73,23 +74,25 @@ class Search:
             self.reasons.setdefault(entry.path, verdict.rule)
             # Two slashes keep names of the project apart from those of the context.
             key = name or f"//{entry.name}"
-            self.contents.setdefault(key, [self._content(entry), entry.executable])
+            by_tables = bool(name) and self.rules.only_installs(name)
+            content = self._content(entry, by_tables=by_tables)
+            self.contents.setdefault(key, [content, entry.executable])
 
-    def _content(self, entry: Entry) -> object:
+    def _content(self, entry: Entry, *, by_tables: bool) -> object:
         if entry.kind is Kind.DIRECTORY:
             return "directory"
         try:
             if entry.kind is Kind.LINK:
                 return ["link", str(entry.path.readlink())]
-            return (
-                self._requirements(entry) if is_requirements_file(entry.name) else self.hash_file(entry.path)
-            )
+            understand = understanding(entry.name, by_tables=by_tables)
+            if understand is None:
+                return self.hash_file(entry.path)
+            return self._meant(entry, understand(entry.path, self.read))
         except OSError as error:
             self.problems.append(Problem(f"build input {entry.name!r}: {error.strerror or error}"))
             return ["unreadable"]
 
-    def _requirements(self, entry: Entry) -> object:
-        found = meaning(entry.path, self.read)
+    def _meant(self, entry: Entry, found: Meaning) -> object:
         for file in found.files[1:]:
             self._reach(file, f"reached by -r or -c from {entry.name}")
         archives = []

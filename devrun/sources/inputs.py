@@ -18,6 +18,7 @@ from devrun.core.values import BuildContext, Fingerprint
 from devrun.sources.content import HashFile
 from devrun.sources.context_tree import Entry, list_entries
 from devrun.sources.dockerfile import Dockerfile, Take, foreign_syntax
+from devrun.sources.dockerfile_meaning import meaning
 from devrun.sources.dockerfile_syntax import DockerfileError
 from devrun.sources.globs import inside, is_wild
 from devrun.sources.ignore import IgnoreRules
@@ -27,7 +28,7 @@ from devrun.sources.links import MOST_HOPS, hops
 from devrun.sources.placement import enters, listed
 from devrun.sources.requirements import Read
 
-FINGERPRINT_VERSION = 1
+FINGERPRINT_VERSION = 2
 """Raised when devrun itself builds the same inputs in another way, so that images are built anew."""
 FINGERPRINT_LENGTH = 16
 
@@ -208,10 +209,9 @@ def _siblings(context: Path, source: str, ignored: IgnoreRules) -> tuple[Entry, 
 
 def _said(image: ImageConfig, text: str, dockerfile: Dockerfile | None) -> list[object]:
     """Return what the Dockerfile and devrun.toml say, as far as it can have an effect."""
-    declared = dockerfile.declared(image.stage, image.args) if dockerfile else image.args.keys()
-    args = sorted((name, value) for name, value in image.args.items() if name in declared)
-    meant = dockerfile.meaning if dockerfile else text
-    return [FINGERPRINT_VERSION, meant, args, image.stage]
+    if dockerfile:
+        return [FINGERPRINT_VERSION, meaning(dockerfile, image.stage, image.args)]
+    return [FINGERPRINT_VERSION, text, sorted(image.args.items()), image.stage]
 
 
 def _fingerprint(content: object) -> Fingerprint:
