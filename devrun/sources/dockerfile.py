@@ -116,13 +116,18 @@ class Dockerfile:
 
     def needed(self, wanted: str | None, args: Mapping[str, str]) -> tuple[Stage, ...]:
         """Return the stages that the wanted one reaches by FROM, COPY and RUN, in the file's order."""
-        found, left = set[int](), [self.stage(wanted)]
-        while left:
-            stage = left.pop()
-            if stage.index not in found:
-                found.add(stage.index)
-                left += self._reached(stage, args)
+        found = {stage.index for stage in self.walk(wanted, args)}
         return tuple(stage for stage in self.stages if stage.index in found)
+
+    def walk(self, wanted: str | None, args: Mapping[str, str]) -> tuple[Stage, ...]:
+        """Return the same in the order in which they are met, the wanted one first."""
+        found, left = dict[int, Stage](), [self.stage(wanted)]
+        while left:
+            stage = left.pop(0)
+            if stage.index not in found:
+                found[stage.index] = stage
+                left += self._reached(stage, args)
+        return tuple(found.values())
 
     def chain(self, wanted: str | None, args: Mapping[str, str]) -> tuple[Stage, ...]:
         """Return the wanted stage and those that it stands on by FROM: all whose files are in the image."""

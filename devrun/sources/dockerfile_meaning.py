@@ -1,9 +1,9 @@
 """What a build makes of a Dockerfile, as plain data: equal for two files that build the same image.
 
-Only the stages that the wanted one needs count, by their place among each other, not by their names, and
-arguments by their values where these are known. Comments, continued lines and layout are gone already. What
-another stage says counts only where BuildKit may refuse the whole file for it. What is not understood stays as
-it is written.
+Only the stages that the wanted one needs count, as it reaches them, not by their names or order; arguments
+count by their values where these are known. Comments, continued lines and layout are gone already. What
+another stage says counts only where BuildKit may refuse the whole file for it. What is not understood stays
+as it is written.
 """
 
 import posixpath
@@ -34,7 +34,7 @@ _TO_BE_FILLED = re.compile(r"[$\\`'\"]")
 
 def meaning(dockerfile: Dockerfile, wanted: str | None, args: Mapping[str, str]) -> tuple[object, ...]:
     """Return the meaning of a build of the wanted stage, the last by None, with these arguments."""
-    needed = dockerfile.needed(wanted, args)
+    needed = dockerfile.walk(wanted, args)
     reading = _Reading(dockerfile, args, {stage.index: at for at, stage in enumerate(needed)}, needed)
     stages = [reading.stage(stage) for stage in needed]
     others = [stage for stage in dockerfile.stages if stage not in needed]
@@ -42,13 +42,12 @@ def meaning(dockerfile: Dockerfile, wanted: str | None, args: Mapping[str, str])
     loose = sorted((name, value) for name, value in args.items() if name in reading.loose())
     # Docker's own frontends differ by version only, and that line is left out of what is sent.
     check = dockerfile.directives.get("check", "")
-    place = reading.places[dockerfile.stage(wanted).index]
-    return (check, reading.escape(), stages, doubts, loose, place, reading.target_stage(wanted))
+    return (check, reading.escape(), stages, doubts, loose, reading.target_stage(wanted))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One look at a Dockerfile: the needed stages, and their places among each other by their index."""
+    """One look at a Dockerfile: the needed stages, the wanted one first, and their places by their index."""
 
     dockerfile: Dockerfile
     args: Mapping[str, str]

@@ -34,6 +34,8 @@ from devrun.sources.globs import PatternError, clean, ignore_matcher
 from devrun.sources.placement import Placement, placements
 from devrun.sources.unwatched import BUILT_IN
 
+_HIDDEN = ": shown by the mount instead"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -43,6 +45,11 @@ class Verdict:
     rule: str
     single: bool = False
     """An instruction names just this path."""
+
+    @property
+    def is_hidden(self) -> bool:
+        """The image has the file among others, and the mount shows another copy in its place."""
+        return not self.decides and not self.single and self.rule.endswith(_HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,7 @@ class InputRules:
             return True, f" ({self._why_not_shown(take)})"
         if placement.single and not self._is_script(file, placement.destination):
             return True, " (named singly)"
-        return False, ": shown by the mount instead"
+        return False, _HIDDEN
 
     def _is_for_installing(self, name: str, placement: Placement) -> bool:
         take, destination = placement.take, placement.destination

@@ -10,7 +10,7 @@ from pathlib import Path
 from devrun.core.report import Problem
 from devrun.sources.content import HashFile
 from devrun.sources.context_tree import Entry, Kind, list_entries
-from devrun.sources.dependency_files import understanding
+from devrun.sources.dependency_files import has_tables, understanding
 from devrun.sources.globs import clean
 from devrun.sources.ignore import IgnoreRules
 from devrun.sources.input_rules import InputRules, Verdict
@@ -43,6 +43,8 @@ class Search:
     """Why a file, present or not, puts the fingerprint in doubt."""
     contents: dict[str, object] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    hides: bool = False
+    """The image has files, taken by a directory or pattern, that the mount hides."""
 
     def judge(self, entries: Sequence[Entry]) -> None:
         """Sort the entries of a context into those that decide and those that do not."""
@@ -51,6 +53,7 @@ class Search:
             verdict = self.rules.verdict(entry.name)
             if verdict is None:
                 continue
+            self.hides |= verdict.is_hidden
             if not verdict.decides:
                 verdict = self.rules.wished(entry.path) or verdict
             if entry.path in self.known and not verdict.single:
@@ -93,8 +96,9 @@ class Search:
             return ["unreadable"]
 
     def _meant(self, entry: Entry, found: Meaning) -> object:
+        how = "named by" if has_tables(entry.name) else "reached by -r or -c from"
         for file in found.files[1:]:
-            self._reach(file, f"reached by -r or -c from {entry.name}")
+            self._reach(file, f"{how} {entry.name}")
         archives = []
         for path in found.named:
             members = list_entries(path, IgnoreRules(), [""]) if path.is_dir() else ()

@@ -111,7 +111,7 @@ def find_inputs(
     said = [
         *_said(image, text, dockerfile),
         bases,
-        [str(rule.negated) + rule.pattern for rule in ignored.rules],
+        _ignoring(ignored) if search.hides else (),
     ]
     return Inputs(
         files=tuple(search.files.values()),
@@ -212,6 +212,16 @@ def _said(image: ImageConfig, text: str, dockerfile: Dockerfile | None) -> list[
     if dockerfile:
         return [FINGERPRINT_VERSION, meaning(dockerfile, image.stage, image.args)]
     return [FINGERPRINT_VERSION, text, sorted(image.args.items()), image.stage]
+
+
+def _ignoring(ignored: IgnoreRules) -> list[str]:
+    """Return what the ignore file says; where no rule takes another one back, their order is no matter.
+
+    It counts by the files that it lets through; by itself only where some of those are no build inputs, so
+    that an image can be rid of what the mount hides.
+    """
+    said = [str(rule.negated) + rule.pattern for rule in ignored.rules]
+    return said if any(rule.negated for rule in ignored.rules) else sorted(set(said))
 
 
 def _fingerprint(content: object) -> Fingerprint:
