@@ -139,11 +139,15 @@ def _write_back_image(image: Image, action: ImageAction, event: ActionFinished) 
             is_current = action.revision == image.built_revision
             return _proven(replace(image, built=built)) if is_current else image
         case BuildImage(), ImageBuilt(built=new):
-            older = tuple(built for built in image.built or () if built.fingerprint != new.fingerprint)
-            built_image = replace(image, built=(new, *older), served=action.build, builds=image.builds + 1)
-            return _proven(built_image)
+            image = replace(image, served=action.build, builds=image.builds + 1)
+            if image.built is None:
+                return image  # Its tag was heard of first. What else is there is not known: it will be asked.
+            older = tuple(built for built in image.built if built.fingerprint != new.fingerprint)
+            return _proven(replace(image, built=(new, *older)))
         case RemoveImage(), Removed():
-            kept = tuple(built for built in image.built or () if built.fingerprint != action.fingerprint)
+            if image.built is None:
+                return image
+            kept = tuple(built for built in image.built if built.fingerprint != action.fingerprint)
             return replace(image, built=kept)
         case _:
             return image  # A cancelled build leaves all as it was.

@@ -343,3 +343,22 @@ def test_an_edit_of_code_alone_never_concerns_the_image(story: Story) -> None:
     assert hold_of(story) is HoldKind.UP_TO_DATE
     assert story.state.images[DEFAULT].builds == 1
     assert not any(isinstance(action, RemoveImage) for action in story.due())
+
+
+def test_an_image_heard_of_before_its_build_ends_hides_no_other(story: Story) -> None:
+    """The engine tells of the tag first; then the older images are asked for, and one is used again."""
+    text = story.disk.files["requirements.txt"]
+    story.changed("requirements.txt")
+    story.finish(story.begin(HashInputs))
+    build = story.begin(BuildImage)
+
+    story.tell(ImageTouched(story.now, DEFAULT))
+    story.finish(build)
+    story.settle()
+    story.changed("requirements.txt", content=text)
+
+    assert story.settle() == [
+        "image default: HashInputs (requirements.txt changed)",
+        "target web: RecreateContainer (image is newer: requirements.txt changed)",
+        "target web: up to date",
+    ]
