@@ -145,19 +145,24 @@ def _end_image(image: Image, action: ImageAction, event: ActionFinished) -> Imag
 
 def _write_back_image(image: Image, action: ImageAction, event: ActionFinished) -> Image:
     match action, event.outcome:
-        case HashInputs(), InputsHashed(fingerprint=fingerprint):
+        case HashInputs(), InputsHashed(fingerprint=fingerprint, spelling=spelling):
             # Another batch may have put the fingerprint in doubt while it was worked out.
             is_current = action.revision == image.inputs_revision
-            return _proven(_decided(image, fingerprint)) if is_current else image
+            hashed = replace(_decided(image, fingerprint), spelling=spelling)
+            return _proven(hashed) if is_current else image
         case InspectImage(), ImageInspected(built=built):
             is_current = action.revision == image.built_revision
             return _proven(replace(image, built=built)) if is_current else image
         case BuildImage(), ImageBuilt(built=new):
-            older = tuple(built for built in image.built or () if built.fingerprint != new.fingerprint)
-            built_image = replace(image, built=(new, *older), served=action.build, builds=image.builds + 1)
-            return _proven(built_image)
+            image = replace(image, served=action.build, builds=image.builds + 1)
+            if image.built is None:
+                return image  # Its tag was heard of first. What else is there is not known: it will be asked.
+            older = tuple(built for built in image.built if built.fingerprint != new.fingerprint)
+            return _proven(replace(image, built=(new, *older)))
         case RemoveImage(), Removed():
-            kept = tuple(built for built in image.built or () if built.fingerprint != action.fingerprint)
+            if image.built is None:
+                return image
+            kept = tuple(built for built in image.built if built.fingerprint != action.fingerprint)
             return replace(image, built=kept)
         case _:
             return image  # A cancelled build leaves all as it was.
@@ -170,7 +175,10 @@ def _proven(image: Image) -> Image:
 def _decided(image: Image, fingerprint: Fingerprint) -> Image:
     """Return an image whose fingerprint is known; what means the same as the running build is no doubt."""
     running = image.running
-    is_built = isinstance(running, BuildImage) and values_of(running) == (fingerprint, image.build)
+    is_built = isinstance(running, BuildImage) and (running.fingerprint, running.build) == (
+        fingerprint,
+        image.build,
+    )
     doubts = image.doubts & image.owed if is_built else image.doubts
     return replace(image, fingerprint=fingerprint, doubts=doubts)
 
@@ -178,7 +186,7 @@ def _decided(image: Image, fingerprint: Fingerprint) -> Image:
 def _without_doubts(image: Image) -> Image:
     """Once the image is there, or its build has failed, nothing has to wait for it any more."""
     failure = image.failures.get("BuildImage")
-    has_failed = failure is not None and failure.values == (image.fingerprint, image.build)
+    has_failed = failure is not None and failure.values == (image.fingerprint, image.build, image.spelling)
     return replace(image, doubts=frozenset()) if image.current or has_failed else image
 
 

@@ -24,15 +24,7 @@ from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.core.actions import (
-    Action,
-    BuildImage,
-    CancelBuild,
-    InspectImage,
-    InspectTarget,
-    subject_of,
-    values_of,
-)
+from devrun.core.actions import Action, BuildImage, CancelBuild, InspectImage, InspectTarget, subject_of
 from devrun.core.decide import Decision, Hold, decide_image, decide_target, is_settled
 from devrun.core.events import (
     ActionFinished,
@@ -315,7 +307,8 @@ class Daemon:
     def _is_building(self, cancellation: CancelBuild) -> bool:
         image = self._state.images.get(cancellation.image)
         running = image.running if image else None
-        return isinstance(running, BuildImage) and values_of(running) == values_of(cancellation)
+        wanted = (cancellation.fingerprint, cancellation.build)
+        return isinstance(running, BuildImage) and (running.fingerprint, running.build) == wanted
 
     def _perform(self, action: Action, project: Project) -> Outcome:
         engine = self._monitor.engine

@@ -48,6 +48,8 @@ class Stage:
     line: int
     instructions: tuple[Instruction, ...]
     """Without the FROM."""
+    flags: tuple[str, ...] = ()
+    """Of the FROM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,36 +105,34 @@ class Dockerfile:
         except DockerfileError as error:
             raise DockerfileError(error.reason, error.line, origin) from error
 
-    @property
-    def meaning(self) -> tuple[object, ...]:
-        """Return all that is said, as plain data, without comments and layout."""
-        # Docker's own frontends differ by version only, and that line is left out of what is sent.
-        kept = {key: value for key, value in self.directives.items() if key == "check"}
-        return (kept, [instruction.meaning for instruction in self.instructions])
-
     def stage(self, wanted: str | None) -> Stage:
         """Return the stage by its name or number; raises DockerfileError."""
         if wanted is None:
             return self.stages[-1]
-        found = self._named(wanted)
+        found = self.named(wanted)
         if found is None:
             raise DockerfileError(f"stage {wanted!r} is not in it", 0, self.origin)
         return found
 
     def needed(self, wanted: str | None, args: Mapping[str, str]) -> tuple[Stage, ...]:
         """Return the stages that the wanted one reaches by FROM, COPY and RUN, in the file's order."""
-        found, left = set[int](), [self.stage(wanted)]
-        while left:
-            stage = left.pop()
-            if stage.index not in found:
-                found.add(stage.index)
-                left += self._reached(stage, args)
+        found = {stage.index for stage in self.walk(wanted, args)}
         return tuple(stage for stage in self.stages if stage.index in found)
+
+    def walk(self, wanted: str | None, args: Mapping[str, str]) -> tuple[Stage, ...]:
+        """Return the same in the order in which they are met, the wanted one first."""
+        found, left = dict[int, Stage](), [self.stage(wanted)]
+        while left:
+            stage = left.pop(0)
+            if stage.index not in found:
+                found[stage.index] = stage
+                left += self._reached(stage, args)
+        return tuple(found.values())
 
     def chain(self, wanted: str | None, args: Mapping[str, str]) -> tuple[Stage, ...]:
         """Return the wanted stage and those that it stands on by FROM: all whose files are in the image."""
         chain = [self.stage(wanted)]
-        while (below := self._below(chain[-1], args)) is not None:
+        while (below := self.below(chain[-1], args)) is not None:
             chain.append(below)
         return tuple(reversed(chain))
 
@@ -149,10 +149,10 @@ class Dockerfile:
         """Return the external images that a build needs, once each; what cannot be told is left out."""
         found: dict[str, None] = {}
         for stage in self.needed(wanted, args):
-            if self._below(stage, args) is None:
-                found[expand(stage.base, self._globals(args), self._escape) or ""] = None
+            if self.below(stage, args) is None:
+                found[self.filled(stage.base, args) or ""] = None
             for name in _froms(self._instructions(stage, args)):
-                if self._named(name) is None:
+                if self.named(name) is None:
                     found[name] = None
         return tuple(name for name in found if name not in ("", SCRATCH))
 
@@ -165,46 +165,56 @@ class Dockerfile:
             for take in self._taken(step, stage.index)
         )
 
-    def declared(self, wanted: str | None, args: Mapping[str, str]) -> frozenset[str]:
-        """Return the names of the arguments that can have an effect on the build."""
-        first = self.instructions.index(next(one for one in self.instructions if one.keyword == "FROM"))
-        said = [*self.instructions[:first]]
-        for stage in self.needed(wanted, args):
-            said += self._instructions(stage, args)
-        names = {word.partition("=")[0] for one in said if one.keyword == "ARG" for word in one.words}
-        return frozenset(names) | PROXY_ARGS | PLATFORM_ARGS
-
     def steps(self, wanted: str | None, args: Mapping[str, str]) -> tuple[Step, ...]:
         """Return all instructions of the needed stages, each with what holds before it."""
         return tuple(step for stage in self.needed(wanted, args) for step in self._run(stage, args)[0])
 
+    def handed(self, wanted: str | None, args: Mapping[str, str]) -> tuple[tuple[Stage, Take], ...]:
+        """Return what needed stages take from other stages by COPY, each with the stage it comes from."""
+        return tuple(
+            (origin, take)
+            for stage in self.needed(wanted, args)
+            for step in self._run(stage, args)[0]
+            if step.instruction.keyword == "COPY"
+            and (name := step.instruction.flag("from"))
+            and (origin := self.named(name))
+            for take in self._copied(step, stage.index)
+        )
+
     @property
-    def _escape(self) -> str:
+    def escape(self) -> str:
+        """Return the sign that continues a line and takes the next one's meaning away."""
         return self.directives.get("escape", "\\")
 
-    def _named(self, name: str) -> Stage | None:
+    def named(self, name: str) -> Stage | None:
+        """Return the stage of a name or number, as COPY --from looks it up; None: it is an image."""
         if name.isdecimal():
             return self.stages[int(name)] if int(name) < len(self.stages) else None
         return next((stage for stage in reversed(self.stages) if stage.name == name.lower()), None)
 
-    def _below(self, stage: Stage, args: Mapping[str, str]) -> Stage | None:
+    def below(self, stage: Stage, args: Mapping[str, str]) -> Stage | None:
         """Return the stage that another is built on; only earlier ones can be."""
-        base = (expand(stage.base, self._globals(args), self._escape) or "").lower()
+        base = (self.filled(stage.base, args) or "").lower()
         earlier = reversed(self.stages[: stage.index])
         return next((other for other in earlier if other.name and other.name == base), None)
 
+    def filled(self, word: str, args: Mapping[str, str]) -> str | None:
+        """Return a word of a FROM with its variables filled in; None: it cannot be told here."""
+        return expand(word, self.outer(args), self.escape)
+
     def _reached(self, stage: Stage, args: Mapping[str, str]) -> list[Stage]:
-        below = self._below(stage, args)
-        others = (self._named(name) for name in _froms(self._instructions(stage, args)))
+        below = self.below(stage, args)
+        others = (self.named(name) for name in _froms(self._instructions(stage, args)))
         return [*([below] if below else []), *(other for other in others if other)]
 
     def _instructions(self, stage: Stage, args: Mapping[str, str]) -> tuple[Instruction, ...]:
         """Return what is executed in a stage: what the stage below held back comes first."""
-        below = self._below(stage, args)
+        below = self.below(stage, args)
         held = (one.trigger for one in below.instructions) if below else ()
         return (*(one for one in held if one), *stage.instructions)
 
-    def _globals(self, args: Mapping[str, str]) -> Scope:
+    def outer(self, args: Mapping[str, str]) -> Scope:
+        """Return the arguments before the first FROM, and those that exist without being declared."""
         values: dict[str, str | None] = {name: args.get(name) for name in sorted(PLATFORM_ARGS)}
         for instruction in self.instructions:
             if instruction.keyword == "FROM":
@@ -214,12 +224,12 @@ class Dockerfile:
                 if name in args:
                     values[name] = args[name]
                 elif equals:
-                    values[name] = expand(default, Scope(values, complete=True), self._escape)
+                    values[name] = expand(default, Scope(values, complete=True), self.escape)
         return Scope(values, complete=True)
 
     def _run(self, stage: Stage, args: Mapping[str, str]) -> tuple[list[Step], Step]:
         """Return the steps of a stage, and what holds at its end (there the instruction is of no matter)."""
-        below = self._below(stage, args)
+        below = self.below(stage, args)
         if below is not None:
             last = self._run(below, args)[1]
             scope, workdir = last.scope, last.workdir
@@ -238,11 +248,11 @@ class Dockerfile:
     def _after(self, step: Step, args: Mapping[str, str]) -> tuple[Scope, str | None]:
         words, scope = step.instruction.words, step.scope
         if step.instruction.keyword == "WORKDIR" and words:
-            return scope, _joined(step.workdir, expand(words[0], scope, self._escape))
+            return scope, _joined(step.workdir, expand(words[0], scope, self.escape))
         values = dict(scope.values)
         if step.instruction.keyword == "ENV":
             for name, value in zip(words[::2], words[1::2], strict=False):
-                values[expand(name, scope, self._escape) or name] = expand(value, scope, self._escape)
+                values[expand(name, scope, self.escape) or name] = expand(value, scope, self.escape)
         elif step.instruction.keyword == "ARG":
             for word in words:
                 self._declare(word, values, scope, args)
@@ -252,11 +262,11 @@ class Dockerfile:
         self, word: str, values: dict[str, str | None], scope: Scope, args: Mapping[str, str]
     ) -> None:
         name, equals, default = word.partition("=")
-        outer = self._globals(args).values
+        outer = self.outer(args).values
         if name in args:
             values[name] = args[name]
         elif equals:
-            values[name] = expand(default, Scope(values, scope.complete), self._escape)
+            values[name] = expand(default, Scope(values, scope.complete), self.escape)
         elif name in outer:
             values[name] = outer[name]
 
@@ -265,22 +275,22 @@ class Dockerfile:
         if one.keyword in ("COPY", "ADD") and one.flag("from") is None:
             yield from self._copied(step, stage)
         elif one.keyword == "RUN":
-            for mount in _mounts(one):
+            for mount in mounts_of(one):
                 if mount.get("type", "bind").lower() == "bind" and "from" not in mount:
-                    source = expand(mount.get("source") or mount.get("src") or "/", step.scope, self._escape)
+                    source = expand(mount.get("source") or mount.get("src") or "/", step.scope, self.escape)
                     sources = None if source is None else (source,)
                     yield Take(one.line, stage, one.keyword, sources, one.text, self.origin)
 
     def _copied(self, step: Step, stage: int) -> Iterator[Take]:
         one = step.instruction
         written = [word for word in one.words[:-1] if not _is_document(word)]
-        filled = [expand(word, step.scope, self._escape) for word in written]
+        filled = [expand(word, step.scope, self.escape) for word in written]
         known = [source for source in filled if source is not None]
         local = [source for source in known if one.keyword == "COPY" or not _REMOTE.match(source)]
         if len(known) == len(filled) and not local:
             return
         sources = tuple(local) if len(known) == len(filled) else None
-        target = expand(one.words[-1], step.scope, self._escape)
+        target = expand(one.words[-1], step.scope, self.escape)
         destination = _joined(step.workdir, target)
         into = len(one.words) > 2 or (target is not None and _names_directory(target, destination, step))
         parents = one.flag("parents") not in (None, "false")
@@ -304,7 +314,8 @@ def _stages(instructions: tuple[Instruction, ...]) -> Iterator[Stage]:
     for index, (start, end) in enumerate(zip(starts, [*starts[1:], len(instructions)], strict=True)):
         words = instructions[start].words
         name = words[2].lower() if len(words) == 3 else ""
-        yield Stage(index, name, words[0], instructions[start].line, instructions[start + 1 : end])
+        first = instructions[start]
+        yield Stage(index, name, words[0], first.line, instructions[start + 1 : end], first.flags)
 
 
 def _check(one: Instruction) -> None:
@@ -335,10 +346,11 @@ def _froms(instructions: tuple[Instruction, ...]) -> Iterator[str]:
         if one.keyword == "COPY" and (name := one.flag("from")):
             yield name
         elif one.keyword == "RUN":
-            yield from (mount["from"] for mount in _mounts(one) if mount.get("from"))
+            yield from (mount["from"] for mount in mounts_of(one) if mount.get("from"))
 
 
-def _mounts(one: Instruction) -> Iterator[dict[str, str]]:
+def mounts_of(one: Instruction) -> Iterator[dict[str, str]]:
+    """Yield the `--mount` flags of a RUN by key, as they are written."""
     for written in one.flag_values("mount"):
         pairs = (pair.partition("=") for pair in next(csv.reader([written]), []))
         yield {key.lower(): value for key, _, value in pairs}

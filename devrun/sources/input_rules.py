@@ -19,11 +19,22 @@ from devrun.config.project import (
     Script,
     TargetConfig,
 )
-from devrun.sources.dependency_files import is_dependency_file, is_named, run_words
+from devrun.sources.carried import Handed, handed_on, resting_places
+from devrun.sources.dependency_files import (
+    has_tables,
+    installs,
+    is_dependency_file,
+    is_named,
+    moves_files,
+    reader_words,
+    run_words,
+)
 from devrun.sources.dockerfile import Dockerfile, Step, Take
 from devrun.sources.globs import PatternError, clean, ignore_matcher
 from devrun.sources.placement import Placement, placements
 from devrun.sources.unwatched import BUILT_IN
+
+_HIDDEN = ": shown by the mount instead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,11 @@ class Verdict:
     rule: str
     single: bool = False
     """An instruction names just this path."""
+
+    @property
+    def is_hidden(self) -> bool:
+        """The image has the file among others, and the mount shows another copy in its place."""
+        return not self.decides and not self.single and self.rule.endswith(_HIDDEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,12 @@ class InputRules:
     """What targets run: real paths on disk, and paths in the image."""
     words: frozenset[str] = frozenset()
     """The words of RUN lines."""
+    readers: frozenset[str] = frozenset()
+    """The words of RUN lines that install nothing."""
+    moves: bool = False
+    """A RUN may bring files elsewhere."""
+    handed: tuple[Handed, ...] = ()
+    """What stages take from one another."""
     inputs: tuple[str, ...] = ()
     """Globs, relative to the project."""
     runtime: Runtime = Runtime()
@@ -92,6 +114,16 @@ class InputRules:
             self._judge(name, placement) for take in self.takes for placement in placements(take, name)
         ]
         return next((one for one in verdicts if one.decides), verdicts[0] if verdicts else None)
+
+    def only_installs(self, name: str) -> bool:
+        """Return whether a path is taken for an installation alone: nothing else can read the image's copy.
+
+        So it is where the mount shows the newest one in its place, and where only the build needs it.
+        """
+        if not has_tables(name) or self.wished(self.context / name):
+            return False
+        found = [placement for take in self.takes for placement in placements(take, name)]
+        return bool(found) and all(self._is_for_installing(name, placement) for placement in found)
 
     def wished(self, file: Path) -> Verdict | None:
         """Return the verdict of `[image] inputs` on a file of the project, taken or not."""
@@ -118,15 +150,24 @@ class InputRules:
             return True, f" ({self._why_not_shown(take)})"
         if placement.single and not self._is_script(file, placement.destination):
             return True, " (named singly)"
-        return False, ": shown by the mount instead"
+        return False, _HIDDEN
+
+    def _is_for_installing(self, name: str, placement: Placement) -> bool:
+        take, destination = placement.take, placement.destination
+        if self.moves or is_named(self.readers, name, destination):
+            return False
+        if take.keyword == "RUN":
+            return installs(take.text)
+        places = resting_places(take.stage, destination, self.handed)
+        on_image = (path for stage, path in places if stage in self.on_image)
+        return all(self._shows(self.context / name, path) for path in on_image)
 
     def _is_shown(self, file: Path, placement: Placement) -> bool:
-        on_image = placement.take.stage in self.on_image
-        return (
-            on_image
-            and bool(self.shown)
-            and all(one.shows(file, placement.destination) for one in self.shown)
-        )
+        return placement.take.stage in self.on_image and self._shows(file, placement.destination)
+
+    def _shows(self, file: Path, destination: str | None) -> bool:
+        """Return whether every target sees the file where the image has its copy."""
+        return bool(self.shown) and all(one.shows(file, destination) for one in self.shown)
 
     def _is_script(self, file: Path, destination: str | None) -> bool:
         return str(file) in self.scripts or destination in self.scripts
@@ -167,6 +208,9 @@ def input_rules(
             script for target in targets for script in _scripts(project.root, target, started, place)
         ),
         words=run_words(steps),
+        readers=reader_words(steps),
+        moves=moves_files(steps),
+        handed=handed_on(dockerfile, image.stage, image.args),
         inputs=image.inputs,
         runtime=Runtime(place, started, tuple(sorted(dockerfile.variables(image.stage, image.args).items()))),
     )

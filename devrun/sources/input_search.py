@@ -3,17 +3,18 @@
 The contents that it collects are meanings where they are understood, hashes of bytes elsewhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devrun.core.report import Problem
 from devrun.sources.content import HashFile
 from devrun.sources.context_tree import Entry, Kind, list_entries
+from devrun.sources.dependency_files import has_tables, understanding
 from devrun.sources.globs import clean
 from devrun.sources.ignore import IgnoreRules
 from devrun.sources.input_rules import InputRules, Verdict
-from devrun.sources.requirements import Read, is_requirements_file, meaning
+from devrun.sources.requirements import Meaning, Read
 from devrun.sources.unwatched import BUILT_IN
 
 
@@ -42,6 +43,10 @@ class Search:
     """Why a file, present or not, puts the fingerprint in doubt."""
     contents: dict[str, object] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    understood: set[Path] = field(default_factory=set)
+    """Files that count by their meaning."""
+    hides: bool = False
+    """The image has files, taken by a directory or pattern, that the mount hides."""
 
     def judge(self, entries: Sequence[Entry]) -> None:
         """Sort the entries of a context into those that decide and those that do not."""
@@ -50,6 +55,7 @@ class Search:
             verdict = self.rules.verdict(entry.name)
             if verdict is None:
                 continue
+            self.hides |= verdict.is_hidden
             if not verdict.decides:
                 verdict = self.rules.wished(entry.path) or verdict
             if entry.path in self.known and not verdict.single:
@@ -66,6 +72,15 @@ class Search:
             if verdict and entry.path not in self.files:
                 self._add(entry, "", verdict)
 
+    def expect(self, missing: Iterable[Path]) -> None:
+        """Take note of what is named and not there, so that its coming is noticed, whatever shows it then."""
+        for path in missing:
+            self.reasons.setdefault(path, "named by an instruction, and not there")
+
+    def written(self) -> list[tuple[str, str]]:
+        """Return the bytes' hashes of all files that count by their meaning."""
+        return sorted((str(path), self._bytes(path)) for path in {*self.understood, *self.known})
+
     def _add(self, entry: Entry, name: str, verdict: Verdict) -> None:
         reached = self.files.get(entry.path)
         found = InputFile(entry.path, name, verdict.decides, verdict.rule)
@@ -75,25 +90,29 @@ class Search:
             # Two slashes keep names of the project apart from those of the context.
             key = name or f"//{entry.name}"
             if entry.path not in self.known or verdict.single:
-                self.contents.setdefault(key, [self._content(entry), entry.executable])
+                by_tables = bool(name) and self.rules.only_installs(name)
+                content = self._content(entry, by_tables=by_tables)
+                self.contents.setdefault(key, [content, entry.executable])
 
-    def _content(self, entry: Entry) -> object:
+    def _content(self, entry: Entry, *, by_tables: bool) -> object:
         if entry.kind is Kind.DIRECTORY:
             return "directory"
         try:
             if entry.kind is Kind.LINK:
                 return ["link", str(entry.path.readlink())]
-            return (
-                self._requirements(entry) if is_requirements_file(entry.name) else self.hash_file(entry.path)
-            )
+            understand = understanding(entry.name, by_tables=by_tables)
+            if understand is None:
+                return self.hash_file(entry.path)
+            return self._meant(entry, understand(entry.path, self.read))
         except OSError as error:
             self.problems.append(Problem(f"build input {entry.name!r}: {error.strerror or error}"))
             return ["unreadable"]
 
-    def _requirements(self, entry: Entry) -> object:
-        found = meaning(entry.path, self.read)
+    def _meant(self, entry: Entry, found: Meaning) -> object:
+        self.understood |= set(found.files)
+        how = "named by" if has_tables(entry.name) else "reached by -r or -c from"
         for file in found.files[1:]:
-            self._reach(file, f"reached by -r or -c from {entry.name}")
+            self._reach(file, f"{how} {entry.name}")
         archives = []
         for path in found.named:
             members = list_entries(path, IgnoreRules(), [""]) if path.is_dir() else ()
@@ -110,6 +129,9 @@ class Search:
 
     def _archive(self, path: Path, origin: str) -> str:
         self.reasons.setdefault(path, f"installed by {origin}")
+        return self._bytes(path)
+
+    def _bytes(self, path: Path) -> str:
         try:
             return "directory" if path.is_dir() else self.hash_file(path)
         except (OSError, ValueError):

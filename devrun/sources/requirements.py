@@ -2,7 +2,8 @@
 
 Comments, blank lines, quoting, the order of requirements, and the spelling of names are no meaning; the order
 of options (indexes, for one) is. A line that `packaging` does not understand counts by its exact text. Files
-that `-r` and `-c` name are followed, relative to the file that names them, as pip does.
+that `-r` and `-c` name are followed, relative to the file that names them, as pip does; in which of them a
+requirement stands is no meaning, whether it is a constraint is.
 """
 
 import hashlib
@@ -32,11 +33,13 @@ _LONG = {
     "--pypi-url": "--index-url",
     "-f": "--find-links",
 }
+_FOLLOWED = frozenset({"--requirement", "--constraint"})
+_IN_ANY_ORDER = _FOLLOWED | {"--pre", "--prefer-binary", "--require-hashes", "--trusted-host"}
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a requirements file asks for, with everything that it reaches."""
+    """What a file of dependencies asks for, with everything that it reaches."""
 
     canonical: bytes
     """Equal for two files that mean the same."""
@@ -51,8 +54,19 @@ class _Reading:
     """What was seen so far, of one file and all that it reaches."""
 
     read: Read
+    top: Path
+    """The directory of the first file."""
     files: list[Path] = field(default_factory=list)
     named: dict[Path, None] = field(default_factory=dict)
+    seen: set[tuple[Path, bool]] = field(default_factory=set)
+    rows: set[_Row] = field(default_factory=set)
+    """What is asked for, in any order."""
+    options: list[_Row] = field(default_factory=list)
+    """What counts in the order of its lines."""
+
+    def place(self, path: Path) -> str:
+        """Return a path as it is seen from the first file's directory."""
+        return posixpath.relpath(path, self.top)
 
 
 def is_requirements_file(path: str) -> bool:
@@ -64,36 +78,71 @@ def is_requirements_file(path: str) -> bool:
 
 def meaning(path: Path, read: Read) -> Meaning:
     """Return the meaning of a requirements file; what cannot be read is a meaning too, never an error."""
-    reading = _Reading(read)
-    canonical = _file(path, reading)
+    path = Path(posixpath.normpath(path))
+    reading = _Reading(read, path.parent)
+    _follow(path, reading, constraint=False)
+    canonical = [sorted(reading.rows), reading.options]
     return Meaning(json.dumps(canonical).encode(), tuple(reading.files), tuple(reading.named))
 
 
-def _file(path: Path, reading: _Reading) -> object:
+def canonical_requirement(text: str) -> _Row | None:
+    """Return one requirement (with its options) so that spelling is no matter; None if it is none."""
+    wanted, *options = _OF_REQUIREMENT.split(text.strip())
+    try:
+        found = Requirement(wanted)
+    except InvalidRequirement:
+        return None
+    extras = ",".join(sorted({canonicalize_name(extra) for extra in found.extras}))
+    versions = ",".join(sorted(str(one) for one in found.specifier))
+    marker = str(found.marker) if found.marker else ""
+    # Hashes are alternatives, so their order says nothing; the few other options may repeat as well.
+    said = sorted({re.sub(r"\s*=\s*|\s+", "=", option.strip(), count=1) for option in options})
+    return (canonicalize_name(found.name), extras, versions, found.url or "", marker, *said)
+
+
+def local_archives(text: str) -> Iterator[str]:
+    """Yield the paths of archives on this disk that a line names."""
+    return (found for found in _LOCAL.findall(text) if ":/" not in found)
+
+
+def _follow(path: Path, reading: _Reading, *, constraint: bool) -> None:
     path = Path(posixpath.normpath(path))
-    if path in reading.files:
-        # Met again, or a circle: pip reads it once more and gains nothing by it.
-        return ["met", reading.files.index(path)]
-    reading.files.append(path)
+    if (path, constraint) in reading.seen:
+        return  # Met again, or a circle: pip reads it once more and gains nothing by it.
+    reading.seen.add((path, constraint))
+    reading.files += [] if path in reading.files else [path]
     try:
         content = reading.read(path)
     except (OSError, ValueError) as error:  # A name with a NUL is a ValueError.
-        return ["unreadable", type(error).__name__]
+        reading.rows.add(("unreadable", reading.place(path), type(error).__name__))
+        return
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return ["bytes", hashlib.sha256(content).hexdigest()]
-    requirements, options = set[_Row](), []
+        reading.rows.add(("bytes", reading.place(path), hashlib.sha256(content).hexdigest()))
+        return
     for line in _lines(text):
-        requirement = _requirement(line)
-        if requirement is None:
-            options.append(_option(line, path.parent, reading))
-        else:
-            requirements.add(requirement)
-        reading.named.update(
-            (path.parent / found, None) for found in _LOCAL.findall(line) if ":/" not in found
-        )
-    return ["file", sorted(requirements), options]
+        _take(line, path.parent, reading, constraint=constraint)
+
+
+def _take(line: str, directory: Path, reading: _Reading, *, constraint: bool) -> None:
+    """Take note of one line, and follow the file that it names."""
+    kind = "constraint" if constraint else "requirement"
+    reading.named.update((directory / found, None) for found in local_archives(line))
+    requirement = canonical_requirement(line)
+    if requirement is not None:
+        reading.rows.add((kind, *requirement))
+        return
+    name, value = _option(line)
+    if name in _FOLLOWED and "://" not in value and "${" not in value:
+        _follow(directory / value, reading, constraint=name == "--constraint")
+    elif name in _IN_ANY_ORDER:
+        reading.rows.add((name, value))
+    else:
+        # Relative paths may be meant from the directory of the file that has the line.
+        reading.options.append((kind, name, value, reading.place(directory)))
+        if name == "--find-links" and "://" not in value:
+            reading.named[directory / value] = None
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -113,33 +162,13 @@ def _lines(text: str) -> Iterator[str]:
         yield _COMMENT.sub("", joined).strip()
 
 
-def _requirement(line: str) -> _Row | None:
-    """Return one requirement in its canonical form; None if the line is something else."""
-    wanted, *options = _OF_REQUIREMENT.split(line)
-    try:
-        found = Requirement(wanted)
-    except InvalidRequirement:
-        return None
-    extras = ",".join(sorted({canonicalize_name(extra) for extra in found.extras}))
-    versions = ",".join(sorted(str(one) for one in found.specifier))
-    marker = str(found.marker) if found.marker else ""
-    # Hashes are alternatives, so their order says nothing; the few other options may repeat as well.
-    said = sorted({re.sub(r"\s*=\s*|\s+", "=", option.strip(), count=1) for option in options})
-    return (canonicalize_name(found.name), extras, versions, found.url or "", marker, *said)
-
-
-def _option(line: str, directory: Path, reading: _Reading) -> object:
-    """Return an option with its value, or the exact text of what is none; follows files."""
+def _option(line: str) -> tuple[str, str]:
+    """Return an option by its long name with its value; the exact text, without a name, of what is none."""
     found = _OPTION.fullmatch(line)
     if not found:
-        return line
+        return "", line
     name, value = _LONG.get(found[1], found[1]), found[2].strip()
     short = found[1][:2]
     if not found[1].startswith("--") and len(found[1]) > 2:
         name, value = _LONG.get(short, short), f"{found[1][2:]}{found[2]}".strip()
-    value = value.strip("\"'")
-    if name in ("--requirement", "--constraint") and "://" not in value and "${" not in value:
-        return [name, _file(directory / value, reading)]
-    if name == "--find-links" and "://" not in value:
-        reading.named[directory / value] = None
-    return [name, value]
+    return name, value.strip("\"'")

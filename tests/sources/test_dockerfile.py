@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from devrun.sources.dockerfile import Dockerfile, foreign_syntax
+from devrun.sources.dockerfile_meaning import meaning
 from devrun.sources.dockerfile_syntax import DockerfileError
 from devrun.sources.substitution import Scope, expand
 
@@ -163,14 +164,26 @@ def test_a_take_reads_as_its_line() -> None:
     assert str(take) == "dev.Dockerfile:2 COPY a /b"
 
 
-def test_arguments_without_an_arg_have_no_effect() -> None:
-    """Only those that a needed stage declares count, and the predefined ones."""
-    dockerfile = Dockerfile.parse("ARG A=1\nFROM x AS one\nARG B\nFROM y\nARG C=2 D\n")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("A", True),
+        ("B", False),
+        ("C", True),
+        ("D", True),
+        ("E", False),
+        ("F", True),
+        ("HTTP_PROXY", True),
+        ("no_proxy", True),
+        ("TARGETARCH", True),
+    ],
+)
+def test_arguments_that_nothing_uses_have_no_effect(name: str, *, expected: bool) -> None:
+    """Those count that a needed stage names or holds back for the next, and the predefined ones."""
+    text = "ARG A=1\nARG E\nFROM x AS one\nARG B\nFROM y-$A\nARG C=2 D\nONBUILD ARG F\n"
+    dockerfile = Dockerfile.parse(text)
 
-    declared = dockerfile.declared(None, NO_ARGS)
-
-    assert {"A", "C", "D", "HTTP_PROXY", "no_proxy", "TARGETARCH"} <= declared
-    assert "B" not in declared
+    assert (meaning(dockerfile, None, {name: "v"}) != meaning(dockerfile, None, NO_ARGS)) is expected
 
 
 @pytest.mark.parametrize(
