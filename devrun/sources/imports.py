@@ -17,6 +17,8 @@ script `job.py`; or a package of which something is named later: `plugins.%s`, t
 """
 LONGEST_NAME = 120
 IMPORTERS = frozenset({"import_module", "__import__"})
+LOGGERS = frozenset({"getLogger", "get_logger"})
+"""Their texts name no module, though they look like it."""
 ANNOTATIONS = frozenset({"annotation", "returns"})
 """The fields of syntax trees that hold them."""
 
@@ -44,8 +46,6 @@ class Imports:
     relative: frozenset[Relative] = frozenset()
     strings: frozenset[str] = frozenset()
     """Constants that may name a module or a package."""
-    tops: frozenset[str] = frozenset()
-    """The first parts of names and strings."""
 
 
 def imports_of(source: bytes) -> Imports | None:
@@ -94,8 +94,7 @@ def _collect(tree: ast.Module) -> Imports:
             case ast.Call():  # pragma: no branch - no other is told
                 _add_call(node, names, relative)
     strings.discard("")
-    tops = {name.partition(".")[0] for name in (*names, *strings)}
-    return Imports(frozenset(names), frozenset(relative), frozenset(strings), frozenset(tops))
+    return Imports(frozenset(names), frozenset(relative), frozenset(strings))
 
 
 def _telling(tree: ast.Module) -> Iterator[Telling]:
@@ -109,10 +108,13 @@ def _telling(tree: ast.Module) -> Iterator[Telling]:
         kind = type(node)
         if kind in LEAVES:
             continue
-        if isinstance(node, TELLING):
-            yield node
-            if kind is not ast.Call:
+        if isinstance(node, ast.Call):
+            if _called(node) in LOGGERS:
                 continue
+            yield node
+        elif isinstance(node, TELLING):
+            yield node
+            continue
         elif isinstance(node, ast.Expr) and type(node.value) is ast.Constant:
             continue
         elif isinstance(node, ast.If) and _is_for_types(node.test):
@@ -141,18 +143,22 @@ def _joined(module: str, name: str) -> str:
 
 
 def _add_call(node: ast.Call, names: set[str], relative: set[Relative]) -> None:
-    called = node.func
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    text = _text(node.args[:1]) if name in IMPORTERS else ""
+    text = _text(node.args[:1]) if _called(node) in IMPORTERS else ""
     module = text.lstrip(".")
     dots = len(text) - len(module)
     package = _text([*node.args[1:2], *(word.value for word in node.keywords if word.arg == "package")])
     if dots and package:
-        names.add(_joined(_above(package, dots - 1), module))
+        names.add(_joined(_above(package, dots - 1), module or "*"))
     elif dots:
         relative.add((dots, module))
     elif module:
         names.add(module)
+
+
+def _called(node: ast.Call) -> str:
+    """Return the last part of what is called; empty: that has no name."""
+    called = node.func
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
 
 
 def _text(arguments: list[ast.expr]) -> str:

@@ -130,7 +130,7 @@ class Lookups:
         loaded = list(self._loaded(root, name, question))
         first, _, rest = name.partition(".")
         if loaded == list(self._files.at(f"{root.rstrip('/')}/{first}")):
-            may_be_meant = rest not in DATA_ENDINGS
+            may_be_meant = rest.rpartition(".")[2] not in DATA_ENDINGS
             loaded = [path for path in loaded if may_be_meant and self._may_be_meant(root, path)]
         yield from loaded
         folder = f"{root.rstrip('/')}/{name.replace('.', '/')}"

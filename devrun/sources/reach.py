@@ -189,7 +189,7 @@ class _View:
         imported = set(start.imported)
         self._walk(start.imported, imported, parents, by_strings=False)
         reached = {*imported, *start.named}
-        self._walk([*start.named, *sorted(imported)], reached, parents, by_strings=True)
+        self._walk([*start.named, *self._naming(imported)], reached, parents, by_strings=True)
         return Reach(frozenset(reached), frozenset(imported), parents)
 
     def _extended(self, reach: Reach, paths: Iterable[str]) -> Reach:
@@ -198,10 +198,14 @@ class _View:
         self._walk([path for path in paths if path in imported], imported, parents, by_strings=False)
         new = imported - reach.imported
         reached |= new
-        self._walk([*paths, *sorted(new)], reached, parents, by_strings=True)
+        self._walk([*paths, *self._naming(new)], reached, parents, by_strings=True)
         if len(imported) == len(reach.imported) and len(reached) == len(reach.reached):
             return reach
         return Reach(frozenset(reached), frozenset(imported), parents)
+
+    def _naming(self, paths: Iterable[str]) -> list[str]:
+        """Return those of the files that lead anywhere by strings."""
+        return sorted(path for path in paths if self._edges_of(path).named)
 
     def _walk(
         self, start: Iterable[str], found: set[str], parents: dict[str, str], *, by_strings: bool
