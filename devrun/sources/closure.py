@@ -14,13 +14,11 @@ from enum import Enum
 from devrun.config.project import Mount, Project, RestartOn, TargetConfig
 from devrun.core.values import Digest
 from devrun.sources.globs import PatternError, clean, ignore_matcher
-from devrun.sources.reach import Reach, is_unreached_source
+from devrun.sources.modules import EXTENSIONS, is_unreached_source
+from devrun.sources.reach import Reach
 
 MODULUS = 1 << 128
 """The length of a digest: sums of hashes wrap around there."""
-
-PYTHON = (".py", ".so", ".pyd")
-"""What can be imported: source files and extension modules."""
 
 
 class Tie(str, Enum):
@@ -65,6 +63,8 @@ class Closure:
     others: frozenset[str]
     """The scripts of other targets."""
     reach: Reach
+    started: frozenset[str] = frozenset()
+    """What the target runs that is no Python file by its name."""
     newest: float = 0.0
     members: dict[str, Tie] = field(default_factory=dict)
     """The files that count and are there."""
@@ -75,7 +75,13 @@ class Closure:
 
     @classmethod
     def of(
-        cls, project: Project, target: TargetConfig, source: str | None, others: frozenset[str], reach: Reach
+        cls,
+        project: Project,
+        target: TargetConfig,
+        source: str | None,
+        others: frozenset[str],
+        reach: Reach,
+        started: frozenset[str] = frozenset(),
     ) -> "Closure":
         """Return the closure of a target, still empty; `source` is what its mount shows."""
         return cls(
@@ -84,6 +90,7 @@ class Closure:
             source=source,
             others=others,
             reach=reach,
+            started=started,
             _watched=_matchers(target.watch),
             _ignored=_matchers((*project.ignore, *target.ignore)),
         )
@@ -102,7 +109,11 @@ class Closure:
 
     def guards(self, path: str) -> bool:
         """Return whether a syntax error in a file would end the program: it is loaded by imports."""
-        return path in (self.reach.imported if self.reach.is_known else self.members)
+        if path.endswith(EXTENSIONS) or not self.shows(path):
+            return False
+        return path in self.reach.imported or (
+            not self.reach.is_known and path.endswith(".py") and path in self.members
+        )
 
     def judge(self, path: str, *, is_reached_elsewhere: bool) -> Verdict:
         """Return whether a file counts, be it there or not; the other targets' reach decides with it."""
@@ -124,6 +135,8 @@ class Closure:
     def _judge_python(self, path: str, *, is_reached_elsewhere: bool) -> Verdict:
         if path in self.reach.reached:
             return Verdict(Tie.REACHED, "reached by imports")
+        if path in self.started:
+            return Verdict(Tie.NAMED, "what this target runs")
         if not path.endswith(".py"):
             return Verdict(None, "no Python file, and `watch` does not name it")
         if path in self.others:

@@ -7,13 +7,14 @@ reason to restart a program: what it has loaded is still what is there.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from devrun.config.project import ImageName, Project, Script, TargetConfig, TargetName
+from devrun.config.project import ImageName, Project, TargetConfig, TargetName
 from devrun.core.events import SourceChange
 from devrun.core.values import Digest, Saved
-from devrun.sources.closure import PYTHON, Closure, Verdict, shown_source
+from devrun.sources.closure import Closure, Verdict, shown_source
 from devrun.sources.contents import Change, Contents
-from devrun.sources.entry import entry_of
+from devrun.sources.entry import entry_of, script_of
 from devrun.sources.input_rules import Runtime
+from devrun.sources.modules import PYTHON
 from devrun.sources.reach import Entry, ReachGraph
 
 Changes = Mapping[str, Change]
@@ -35,7 +36,7 @@ class Closures:
         self._contents = contents
         self._scripts = _scripts(project)
         self._graph = ReachGraph(contents.imports, frozenset(self._scripts.values()))
-        for path in filter(_is_python, files):
+        for path in filter(self._is_python, files):
             self._graph.add(path)
         self._entries: dict[TargetName, Entry] = {}
         self._closures: dict[TargetName, Closure] = {}
@@ -49,7 +50,7 @@ class Closures:
     def matters(self, path: str) -> bool:
         """Return whether a change of a file has to be looked into."""
         return any(
-            closure.shows(path) and (_is_python(path) or self._judge(closure, path).tie)
+            closure.shows(path) and (self._is_python(path) or self._judge(closure, path).tie)
             for closure in self._closures.values()
         )
 
@@ -101,10 +102,18 @@ class Closures:
         entry = entry_of(self._project, target, runtime, source)
         others = frozenset(self._scripts.values()) - {self._scripts.get(name, "")}
         self._entries[name] = entry
-        self._closures[name] = Closure.of(self._project, target, source, others, self._graph.reach(entry))
+        self._closures[name] = Closure.of(
+            self._project, target, source, others, self._graph.reach(entry), frozenset(entry.others)
+        )
+
+    def _is_python(self, path: str) -> bool:
+        """Return whether a file can be imported, or is run: a script may have a name of any kind."""
+        return path.endswith(PYTHON) or path in self._scripts.values()
 
     def _reached_anywhere(self) -> frozenset[str]:
-        return frozenset[str]().union(*(c.reach.reached for c in self._closures.values() if c.source))
+        """Return what any target reaches and sees."""
+        closures = self._closures.values()
+        return frozenset(path for c in closures if c.source for path in c.reach.reached if c.shows(path))
 
     def _judge(self, closure: Closure, path: str) -> Verdict:
         return closure.judge(path, is_reached_elsewhere=path in self._anywhere)
@@ -123,7 +132,7 @@ class Closures:
     def _follow_imports(self, changes: Sequence[Change]) -> set[str]:
         """Work out the reach of all targets anew, and return the paths for which it is another one."""
         for change in changes:
-            if _is_python(change.path):
+            if self._is_python(change.path):
                 self._note(change)
         moved = set[str]()
         for name, closure in self._closures.items():
@@ -131,7 +140,7 @@ class Closures:
             if closure.reach is not before:
                 moved |= before.reached ^ closure.reach.reached
                 if before.is_known != closure.reach.is_known:
-                    moved.update(filter(_is_python, self._contents.snapshot.files))
+                    moved.update(filter(self._is_python, self._contents.snapshot.files))
         if moved:
             self._anywhere = self._reached_anywhere()
         return moved
@@ -192,12 +201,6 @@ class Closures:
         )
 
 
-def _is_python(path: str) -> bool:
-    return path.endswith(PYTHON)
-
-
 def _scripts(project: Project) -> dict[TargetName, str]:
-    programs = ((name, target.program) for name, target in project.targets.items())
-    return {
-        name: str(project.root / program.path) for name, program in programs if isinstance(program, Script)
-    }
+    scripts = {name: script_of(project, target) for name, target in project.targets.items()}
+    return {name: script for name, script in scripts.items() if script}

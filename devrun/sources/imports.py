@@ -1,7 +1,8 @@
 """What a Python file may load, told from its text alone.
 
 Import statements count wherever they stand, but for those that only type checkers follow. So do string
-constants that may name a module: frameworks load by name what their settings list.
+constants that may name a module: frameworks load by name what their settings list. Those in annotations are
+written for type checkers too.
 """
 
 import ast
@@ -10,16 +11,25 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-NAME = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::[\w.()]*)?")
-"""`polls`, `app.settings`, `main:app`: what may name a module, as group 1."""
+NAME = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*?)(?:\.py|:(?:\w[\w.]*(?:\(.*\))?)?|\.(?:%s|\{\w*\})?)?")
+"""What may name a module, as group 1: `polls`, `app.settings`, `main:app`, `main:create_app('test')`, the
+script `job.py`; or a package of which something is named later: `plugins.%s`, the `plugins.` of an f-string.
+"""
 LONGEST_NAME = 120
 IMPORTERS = frozenset({"import_module", "__import__"})
+LOGGERS = frozenset({"getLogger", "get_logger"})
+"""Their texts name no module, though they look like it."""
+ANNOTATIONS = frozenset({"annotation", "returns"})
+"""The fields of syntax trees that hold them."""
 
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 Telling = ast.Constant | ast.Import | ast.ImportFrom | ast.Call
 TELLING = (ast.Constant, ast.Import, ast.ImportFrom, ast.Call)
 LEAVES = frozenset({ast.Name, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, str, type(None)})
 """Most nodes; the last two stand in lists among them."""
+
+ONE_WORD = (ast.Name, ast.Constant)
+"""Most annotations."""
 
 Relative = tuple[int, str]
 """Dots, and the name after them; empty for the package itself."""
@@ -36,8 +46,6 @@ class Imports:
     relative: frozenset[Relative] = frozenset()
     strings: frozenset[str] = frozenset()
     """Constants that may name a module or a package."""
-    tops: frozenset[str] = frozenset()
-    """The first parts of names and strings."""
 
 
 def imports_of(source: bytes) -> Imports | None:
@@ -86,8 +94,7 @@ def _collect(tree: ast.Module) -> Imports:
             case ast.Call():  # pragma: no branch - no other is told
                 _add_call(node, names, relative)
     strings.discard("")
-    tops = {name.partition(".")[0] for name in (*names, *strings)}
-    return Imports(frozenset(names), frozenset(relative), frozenset(strings), frozenset(tops))
+    return Imports(frozenset(names), frozenset(relative), frozenset(strings))
 
 
 def _telling(tree: ast.Module) -> Iterator[Telling]:
@@ -101,20 +108,29 @@ def _telling(tree: ast.Module) -> Iterator[Telling]:
         kind = type(node)
         if kind in LEAVES:
             continue
-        if isinstance(node, TELLING):
-            yield node
-            if kind is not ast.Call:
+        if isinstance(node, ast.Call):
+            if _called(node) in LOGGERS:
                 continue
+            yield node
+        elif isinstance(node, TELLING):
+            yield node
+            continue
         elif isinstance(node, ast.Expr) and type(node.value) is ast.Constant:
             continue
         elif isinstance(node, ast.If) and _is_for_types(node.test):
             pending.extend(node.orelse)
             continue
-        for value in vars(node).values():
+        for name, value in vars(node).items():
             if type(value) is list:
                 pending.extend(value)
             elif isinstance(value, ast.AST):
-                pending.append(value)
+                pending.extend(_calls(value) if name in ANNOTATIONS else (value,))
+
+
+def _calls(annotation: ast.AST) -> Iterator[ast.AST]:
+    """Yield the calls in an annotation: `Annotated[str, Depends("app.access:check")]`."""
+    if type(annotation) not in ONE_WORD:
+        yield from (node for node in ast.walk(annotation) if type(node) is ast.Call)
 
 
 def _is_for_types(test: ast.expr) -> bool:
@@ -127,15 +143,30 @@ def _joined(module: str, name: str) -> str:
 
 
 def _add_call(node: ast.Call, names: set[str], relative: set[Relative]) -> None:
-    called = node.func
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    if name not in IMPORTERS or not node.args or not isinstance(node.args[0], ast.Constant):
-        return
-    text = node.args[0].value
-    if not isinstance(text, str):
-        return
+    text = _text(node.args[:1]) if _called(node) in IMPORTERS else ""
     module = text.lstrip(".")
-    if module != text:
-        relative.add((len(text) - len(module), module))
+    dots = len(text) - len(module)
+    package = _text([*node.args[1:2], *(word.value for word in node.keywords if word.arg == "package")])
+    if dots and package:
+        names.add(_joined(_above(package, dots - 1), module or "*"))
+    elif dots:
+        relative.add((dots, module))
     elif module:
         names.add(module)
+
+
+def _called(node: ast.Call) -> str:
+    """Return the last part of what is called; empty: that has no name."""
+    called = node.func
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
+def _text(arguments: list[ast.expr]) -> str:
+    """Return the text that an argument is; empty: it is none, or has to be worked out."""
+    value = arguments[0].value if arguments and isinstance(arguments[0], ast.Constant) else ""
+    return value if isinstance(value, str) else ""
+
+
+def _above(package: str, levels: int) -> str:
+    parts = package.split(".")
+    return ".".join(parts[: max(1, len(parts) - levels)])

@@ -77,7 +77,7 @@ class Runtime:
     workdir: str | None = None
     """The image's; None: neither the Dockerfile nor an earlier image says it."""
     words: tuple[str, ...] = ()
-    """Of ENTRYPOINT and CMD."""
+    """Of ENTRYPOINT and CMD; in shell form that is one line."""
     variables: tuple[tuple[str, str], ...] = ()
     """Of ENV, and arguments."""
 
@@ -229,7 +229,7 @@ def _shown(target: TargetConfig, workdir: str | None) -> Shown:
 def _started(steps: Sequence[Step]) -> tuple[str, ...]:
     """Return the words of all ENTRYPOINT and CMD instructions."""
     starting = (step.instruction for step in steps if step.instruction.keyword in ("ENTRYPOINT", "CMD"))
-    return tuple(word for one in starting for line in one.words for word in line.split())
+    return tuple(word for one in starting for word in one.words)
 
 
 def _scripts(
@@ -245,7 +245,7 @@ def _scripts(
         case Command(argv=argv):
             words = argv
         case ImageCommand():
-            words = started
+            words = tuple(word for line in started for word in line.split())
     place = target.workdir or workdir or "/"
     return tuple(clean(posixpath.join(place, word)) for word in words if word.endswith(".py"))
 

@@ -1,26 +1,16 @@
 """Which files a program reaches: a graph over the project's Python files, with their imports as edges.
 
-Names are looked up in all folders that Python may search, and every match counts: to reach too much costs a
-restart, to reach too little would run old code. The graph never touches the disk; it is told of files that
-come and go, and asks for the imports of those that are reached, once for each content.
+The graph never touches the disk; it is told of files that come and go, and asks for the imports of those that
+are reached, once for each content. What is reached is worked out from the start only where a way that was
+taken is gone: else what is new is added.
 """
 
-import posixpath
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from devrun.sources.imports import Imports
-
-_PASSED_OVER = re.compile(
-    r"(?:.*/)?(?:tests?/.*|docs?/.*|test_[^/]*\.py|[^/]*_test\.py|conftest\.py|setup\.py|noxfile\.py)"
-)
-"""What nobody loads who is not asked to."""
-
-
-def is_unreached_source(path: str) -> bool:
-    """Return whether a file that no target reaches counts for all; by its path relative to the project."""
-    return not _PASSED_OVER.fullmatch(path)
+from devrun.sources.lookups import Edges, Lookups
+from devrun.sources.modules import EXTENSIONS, Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +24,8 @@ class Entry:
     """Modules that are run, or imported by name."""
     strings: tuple[str, ...] = ()
     """Names in its settings: they add to what is known, but say nothing of where it starts."""
+    others: tuple[str, ...] = ()
+    """What else it runs: shell scripts, and Python whose name does not say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,88 +50,6 @@ class Reach:
         return tuple(reversed(chain))
 
 
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """What one file leads to."""
-
-    imported: frozenset[str] = frozenset()
-    named: frozenset[str] = frozenset()
-    """By strings."""
-
-
-Found = dict[str, None]
-"""A set in the order of finding."""
-Ways = Callable[[Edges], tuple[frozenset[str], ...]]
-"""Which of a file's edges are followed."""
-
-
-class Files:
-    """The Python files that there are, by folder."""
-
-    def __init__(self) -> None:
-        self._all: set[str] = set()
-        self._children: dict[str, set[str]] = {}
-        self._extensions: dict[str, set[str]] = {}
-        """Extension modules by their path without endings: `a.cpython-313-x86_64-linux-gnu.so` is `a`."""
-
-    def __contains__(self, path: str) -> bool:
-        return path in self._all
-
-    def add(self, path: str) -> None:
-        """Add a file, and the folders that lead to it."""
-        self._all.add(path)
-        if not path.endswith(".py"):
-            self._extensions.setdefault(module_place(path), set()).add(path)
-        while (above := posixpath.dirname(path)) != path:
-            siblings = self._children.setdefault(above, set())
-            if path in siblings:
-                return
-            siblings.add(path)
-            path = above
-
-    def remove(self, path: str) -> None:
-        """Remove a file, and the folders that nothing is left in."""
-        self._all.discard(path)
-        self._extensions.get(module_place(path), set()).discard(path)
-        while (siblings := self._children.get(posixpath.dirname(path))) is not None:
-            siblings.discard(path)
-            path = posixpath.dirname(path)
-            if siblings:
-                return
-            del self._children[path]
-
-    def loaded_by(self, root: str, name: str) -> Iterator[str]:
-        """Yield what the import of a dotted name loads from a folder: the packages on the way too."""
-        place = root
-        for part in name.split("."):
-            place = f"{place}/{part}"
-            yield from self._at(place)
-            if place not in self._children:
-                return
-
-    def has_package(self, place: str) -> bool:
-        """Return whether a folder has an `__init__.py`."""
-        return f"{place}/__init__.py" in self._all
-
-    def has_folder(self, place: str) -> bool:
-        """Return whether there are Python files in or below a folder."""
-        return place in self._children
-
-    def below(self, folder: str) -> Iterator[str]:
-        """Yield all files below a folder."""
-        for child in self._children.get(folder, ()):
-            if child in self._all:
-                yield child
-            else:
-                yield from self.below(child)
-
-    def _at(self, place: str) -> Iterator[str]:
-        for path in (f"{place}.py", f"{place}/__init__.py"):
-            if path in self._all:
-                yield path
-        yield from self._extensions.get(place, ())
-
-
 class ReachGraph:
     """Owned by one thread. Paths are absolute."""
 
@@ -154,22 +64,22 @@ class ReachGraph:
     def add(self, path: str) -> None:
         """Take note of a file that is there now."""
         if path not in self._files:
-            self._files.add(path)
-            self._look_again(path)
+            new_folders = self._files.add(path)
+            for view in self._views.values():
+                view.look_again(path, new_folders)
 
     def remove(self, path: str) -> None:
         """Take note of a file that is gone."""
         if path in self._files:
             self._files.remove(path)
             self._imports.pop(path, None)
-            self._look_again(path)
+            for view in self._views.values():
+                view.look_again(path, ())
 
     def changed(self, path: str) -> None:
         """Take note of another content; one that does not parse leads to what it led to before."""
         before = self._imports.get(path)
-        if before is None:
-            return
-        after = self._parse(path)
+        after = None if before is None or path.endswith(EXTENSIONS) else self._parse(path)
         if after is not None and after != before:
             self._imports[path] = after
             for view in self._views.values():
@@ -185,12 +95,35 @@ class ReachGraph:
     def _imports_of(self, path: str) -> Imports:
         known = self._imports.get(path)
         if known is None:
-            known = self._imports[path] = (path.endswith(".py") and self._parse(path)) or Imports()
+            known = None if path.endswith(EXTENSIONS) else self._parse(path)
+            self._imports[path] = known = known or Imports()
         return known
 
-    def _look_again(self, path: str) -> None:
-        for view in self._views.values():
-            view.look_again(path, self._imports)
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a program starts, as files."""
+
+    imported: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A file that leads elsewhere than before."""
+
+    path: str
+    before: Edges
+    after: Edges
+
+    def is_missed(self, reach: Reach) -> bool:
+        """Return whether a way is gone by which a file was reached."""
+        after = self.after
+        return any(
+            reach.parents.get(other) == self.path
+            for other in self.before.imported | self.before.named
+            if other not in after.imported and not (other in after.named and other not in reach.imported)
+        )
 
 
 class _View:
@@ -203,146 +136,94 @@ class _View:
         scripts: frozenset[str],
         imports_of: Callable[[str], Imports],
     ) -> None:
-        self._roots = roots
         self._files = files
-        self._scripts = scripts
+        self._lookups = Lookups(roots, files, scripts, self.forget)
         self._imports_of = imports_of
         self._edges: dict[str, Edges] = {}
         self._forgotten: dict[str, Edges] = {}
         """Those that have to be worked out again, as they were."""
-        self._version = 0
-        """Raised by whatever may change what is reached."""
-        self._known: dict[Entry, tuple[int, Reach]] = {}
+        self._known: dict[Entry, tuple[_Start, Reach]] = {}
 
     def forget(self, path: str) -> None:
         """Work out anew what a file leads to, when it is next asked for."""
         if path in self._edges:
             self._forgotten[path] = self._edges.pop(path)
 
-    def look_again(self, path: str, imports: Mapping[str, Imports]) -> None:
-        """Forget the edges of files that may lead to a file which came or went."""
-        self._version += 1
+    def look_again(self, path: str, new_folders: Iterable[str]) -> None:
+        """Take note of a file that came, with these folders, or went."""
         self.forget(path)
-        places = _places(path)
-        firsts = [place for place in places if posixpath.dirname(place) in self._roots]
-        tops = {posixpath.basename(place) for place in firsts}
-        near = tuple(f"{place}/" for place in firsts)
-        for other in list(self._edges):
-            found = imports[other]
-            is_near = bool(found.relative) and other.startswith(near)
-            if not tops.isdisjoint(found.tops) or (is_near and _leads_to(other, found, places)):
-                self.forget(other)
+        self._lookups.look_again(path, new_folders)
 
     def reach(self, entry: Entry) -> Reach:
         """Return what a program reaches."""
         self._refresh()
-        version, known = self._known.get(entry, (-1, Reach()))
-        if version != self._version:
-            known = self._search(entry)
-            self._known[entry] = (self._version, known)
-        return known
+        start = self._start(entry)
+        if entry not in self._known or self._known[entry][0] != start:
+            self._known[entry] = start, self._search(start)
+        return self._known[entry][1]
 
     def _refresh(self) -> None:
-        """Work out forgotten edges: only where they are other ones than before is anything to search."""
+        """Bring what is known up to date with the files that lead elsewhere than before."""
         forgotten, self._forgotten = self._forgotten, {}
-        for path, before in forgotten.items():
-            if path in self._files and self._edges_of(path) != before:
-                self._version += 1
+        turns = [
+            _Turn(path, before, self._edges_of(path))
+            for path, before in forgotten.items()
+            if path in self._files
+        ]
+        turns = [turn for turn in turns if turn.before != turn.after]
+        for entry, (start, reach) in list(self._known.items()):
+            mine = [turn for turn in turns if turn.path in reach.reached]
+            if any(turn.is_missed(reach) for turn in mine):
+                del self._known[entry]
+            elif mine:
+                self._known[entry] = start, self._extended(reach, [turn.path for turn in mine])
 
-    def _search(self, entry: Entry) -> Reach:
+    def _start(self, entry: Entry) -> _Start:
+        imported = [path for path in entry.files if path in self._files]
+        imported += [path for name in entry.names for path in self._lookups.imported(name)]
+        named = [path for name in entry.strings for path in self._lookups.named(name)]
+        return _Start(tuple(dict.fromkeys(imported)), tuple(dict.fromkeys(named)))
+
+    def _search(self, start: _Start) -> Reach:
         parents: dict[str, str] = {}
-        start = [path for path in entry.files if path in self._files]
-        start += [path for name in entry.names for path in self._found(name)]
-        imported = dict.fromkeys(start)
-        self._walk(start, imported, parents, lambda edges: (edges.imported,))
-        reached = dict(imported)
-        named = [path for name in entry.strings for path in self._named(name) if path not in reached]
-        reached |= dict.fromkeys(named)
-        for path in imported:
-            named += _note(path, self._edges_of(path).named, reached, parents)
-        self._walk(named, reached, parents, lambda edges: (edges.imported, edges.named))
+        imported = set(start.imported)
+        self._walk(start.imported, imported, parents, by_strings=False)
+        reached = {*imported, *start.named}
+        self._walk([*start.named, *self._naming(imported)], reached, parents, by_strings=True)
         return Reach(frozenset(reached), frozenset(imported), parents)
 
-    def _walk(self, start: Iterable[str], found: Found, parents: dict[str, str], ways: Ways) -> None:
+    def _extended(self, reach: Reach, paths: Iterable[str]) -> Reach:
+        """Return the reach with what some of its files lead to now; no way that was taken is gone."""
+        parents, imported, reached = dict(reach.parents), set(reach.imported), set(reach.reached)
+        self._walk([path for path in paths if path in imported], imported, parents, by_strings=False)
+        new = imported - reach.imported
+        reached |= new
+        self._walk([*paths, *self._naming(new)], reached, parents, by_strings=True)
+        if len(imported) == len(reach.imported) and len(reached) == len(reach.reached):
+            return reach
+        return Reach(frozenset(reached), frozenset(imported), parents)
+
+    def _naming(self, paths: Iterable[str]) -> list[str]:
+        """Return those of the files that lead anywhere by strings."""
+        return sorted(path for path in paths if self._edges_of(path).named)
+
+    def _walk(
+        self, start: Iterable[str], found: set[str], parents: dict[str, str], *, by_strings: bool
+    ) -> None:
         """Add all that some files lead to, nearest first."""
         pending = list(start)
         for path in pending:  # which grows meanwhile
-            for others in ways(self._edges_of(path)):
-                pending += _note(path, others, found, parents)
+            edges = self._edges_of(path)
+            others = edges.imported - found
+            if by_strings and edges.named:
+                others |= edges.named - found
+            if others:
+                found |= others
+                pending += sorted(others)
+                parents.update(dict.fromkeys(others, path))
 
     def _edges_of(self, path: str) -> Edges:
         known = self._edges.get(path)
         if known is None:
-            known = self._edges[path] = self._look_up(path, self._imports_of(path))
+            known = self._edges[path] = self._lookups.edges(path, self._imports_of(path))
         return known
-
-    def _look_up(self, path: str, imports: Imports) -> Edges:
-        imported = {other for name in imports.names for other in self._found(name)}
-        for dots, name in imports.relative:
-            imported.update(self._files.loaded_by(_package(path, dots), name or "__init__"))
-        named = {other for name in imports.strings for other in self._named(name)}
-        if path.endswith("/__init__.py"):
-            # `from package import *` loads the modules that `__all__` lists.
-            here = posixpath.dirname(path)
-            named.update(other for name in imports.strings for other in self._files.loaded_by(here, name))
-        return Edges(frozenset(imported - {path}), frozenset(named - imported - {path}))
-
-    def _found(self, name: str) -> Iterator[str]:
-        for root in self._roots:
-            yield from self._files.loaded_by(root, name)
-
-    def _named(self, name: str) -> Iterator[str]:
-        """Yield what a string may name; one that names a package means all that lies in it.
-
-        A single word may well mean something else, so that it names no test, and no script of a target.
-        """
-        is_word = "." not in name
-        for root in self._roots:
-            place = f"{root}/{name.replace('.', '/')}"
-            if self._files.has_package(place) or (not is_word and self._files.has_folder(place)):
-                yield from (path for path in self._files.below(place) if self._may_be_meant(root, path))
-            for path in self._files.loaded_by(root, name):
-                if path not in self._scripts and not (is_word and not self._may_be_meant(root, path)):
-                    yield path
-
-    def _may_be_meant(self, root: str, path: str) -> bool:
-        return path not in self._scripts and is_unreached_source(path[len(root) + 1 :])
-
-
-def _note(path: str, others: Iterable[str], found: Found, parents: dict[str, str]) -> list[str]:
-    """Return those of the files that a file leads to which were not found before."""
-    new = [other for other in others if other not in found]
-    for other in new:
-        found[other] = None
-        parents[other] = path
-    return new
-
-
-def module_place(path: str) -> str:
-    """Return a module's path without its endings: where a name leads that is looked up in a folder."""
-    folder, name = posixpath.split(path)
-    return f"{folder}/{name.partition('.')[0]}"
-
-
-def _package(path: str, dots: int) -> str:
-    """Return the folder that so many dots in a file stand for."""
-    for _ in range(dots):
-        path = posixpath.dirname(path)
-    return path
-
-
-def _places(path: str) -> frozenset[str]:
-    """Return the places on the way to a file at which a look-up may find it."""
-    place = module_place(path)
-    places = [place]
-    while (place := posixpath.dirname(place)) != "/":
-        places.append(place)
-    return frozenset(places)
-
-
-def _leads_to(path: str, imports: Imports, places: frozenset[str]) -> bool:
-    """Return whether a relative import of a file may lead to a file with these places."""
-    return any(
-        f"{_package(path, dots)}/{name.partition('.')[0] or '__init__'}" in places
-        for dots, name in imports.relative
-    )

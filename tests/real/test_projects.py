@@ -3,7 +3,6 @@
 They are fetched as source distributions while the test runs, and what a run loads is what `sys.modules` says.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -16,29 +15,10 @@ import pytest
 from devrun.config.project import Command, Module, Mount, Program, Script
 from devrun.sources.disk import Disk
 from tests.sources.live_disk import WEB, make_project, make_target
+from tests.sources.recorded_run import LIMIT_S, recorded
 
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-LIMIT_S = 200
-
 DOCKERFILE = "FROM python\nWORKDIR /app\n"
-RECORD = """
-import atexit, json, os, runpy, sys
-
-def tell():
-    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
-    with open(os.environ["LOADED"], "w") as record:
-        json.dump(sorted(files), record)
-
-atexit.register(tell)
-kind, name, *arguments = sys.argv[1:]
-sys.argv = [name, *arguments]
-if kind == "script":
-    sys.path[0] = os.path.dirname(os.path.abspath(name))
-    runpy.run_path(name, run_name="__main__")
-else:
-    sys.path[0] = os.getcwd()
-    runpy.run_module(name, run_name="__main__", alter_sys=True)
-"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +28,7 @@ class Real:
     requirement: str
     program: Program
     run: tuple[str, ...]
-    """The same, for `RECORD`."""
+    """The same, for `recorded`."""
     least: int
     """So many files are loaded at least: else the run did not get far."""
     folder: str = "."
@@ -117,27 +97,16 @@ def fetched(project: Real, place: Path) -> Path:
     return folder / project.folder
 
 
-def loaded(project: Real, root: Path, place: Path) -> set[str]:
+def loaded(project: Real, root: Path, place: Path) -> frozenset[str]:
     """Return the files of the project that a run loads."""
     if project.needs:
         subprocess.run(
             [*PIP, "install", "--target", place / "needs", *project.needs], check=True, timeout=LIMIT_S
         )
     paths = [str(place / "needs"), *([str(root / project.path)] if project.path else [])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "LOADED": str(place / "loaded")}
-    ended = subprocess.run(
-        [sys.executable, "-S", "-B", "-c", RECORD, *project.run],
-        cwd=root,
-        env={**environment, **project.env},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    files = {os.path.realpath(file) for file in json.loads((place / "loaded").read_text()) if file}
-    mine = {file for file in files if file.startswith(f"{root}{os.sep}")}
-    assert len(mine) >= project.least, (mine, ended.stderr)
-    return mine
+    run = recorded(root, project.run, {**project.env, "PYTHONPATH": os.pathsep.join(paths)}, place / "loaded")
+    assert len(run.loaded) >= project.least, run
+    return run.loaded
 
 
 @pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS.keys())
