@@ -164,7 +164,8 @@ def _tables(data: Mapping[str, object]) -> dict[str, object]:
     found = {name: data[name] for name in _STANDARD if name in data}
     if isinstance(tools, dict):
         known = _INSTALLERS | _builders(data.get("build-system"))
-        found["tool"] = {name: table for name, table in tools.items() if _takes_part(name, known)}
+        parts = {name: table for name, table in tools.items() if _takes_part(name, known)}
+        found |= {"tool": parts} if parts else {}
     return found
 
 
