@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from devrun.config.project import ImageName, Project, TargetName
-from devrun.core.events import DiskRead, FilesChanged, ProjectChanged, SourceChange
+from devrun.core.events import DiskRead, FilesChanged, GitEnded, GitStarted, ProjectChanged, SourceChange
 from devrun.core.explanation import Explanation, LastBatch
 from devrun.core.values import BuildContext, Digest, Fingerprint
 from devrun.errors import DevrunError
@@ -26,6 +26,7 @@ from devrun.sources.fingerprints import Fingerprints
 from devrun.sources.input_rules import Runtime
 from devrun.sources.inputs import Inputs
 from devrun.sources.roots import find_roots
+from devrun.sources.settling import LIMITS, Limits, Settling
 from devrun.sources.snapshot import RootMissingError, Snapshot, is_shown
 from devrun.sources.watch_rules import ignore_file
 from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError
@@ -51,7 +52,8 @@ RETRIES_S = (2.0, 5.0, 30.0)
 JOIN_S = 5.0
 SHOWN_PATHS = 3
 
-Post = Callable[[FilesChanged | ProjectChanged | DiskRead], None]
+Told = FilesChanged | ProjectChanged | DiskRead | GitStarted | GitEnded
+Post = Callable[[Told], None]
 Notice = Callable[[str, str], None]
 """Takes a subject, and what there is to say of it; an empty text takes back what was said."""
 Died = Callable[[str, BaseException], None]
@@ -60,7 +62,9 @@ Died = Callable[[str, BaseException], None]
 class Disk:
     """The files of one project. `start` looks for the first time; from then on a thread posts batches."""
 
-    def __init__(self, project: Project, post: Post, notice: Notice, died: Died) -> None:
+    def __init__(
+        self, project: Project, post: Post, notice: Notice, died: Died, limits: Limits = LIMITS
+    ) -> None:
         self.project = project
         self._post = post
         self._notice = notice
@@ -86,6 +90,7 @@ class Disk:
         """Held while the disk is looked at, and while what is known of it is asked for."""
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._settling = Settling(project.root, self._snapshot, post, self._stop.wait, limits)
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     def start(self) -> None:
@@ -282,20 +287,19 @@ class Disk:
         else:
             paths = self._snapshot.look(hints)
             self._rescan_at = min(self._rescan_at, time.monotonic() + self._poll_s)
-        missing = ", ".join(self._snapshot.missing)
-        self._say("root", f"{missing} is not there; containers are kept until it is back" if missing else "")
-        with self._looking:
-            self._deliver(paths)
-            self._history.hear(hints or paths)
+        with self._settling.whole(paths, self._scan, self._matters) as whole:
+            missing = ", ".join(self._snapshot.missing)
+            self._say(
+                "root", f"{missing} is not there; containers are kept until it is back" if missing else ""
+            )
+            with self._looking:
+                self._deliver(whole)
+                self._history.hear(hints or whole)
         self._pass(asked)
         return not missing
 
     def _pass(self, barriers: tuple[int, ...]) -> None:
-        """Tell that a look at everything was delivered.
-
-        While something found by it is held back, its barriers belong back into `_barriers`: the look that
-        comes at the end of that takes them again.
-        """
+        """Tell that a look at everything was delivered, with all that came until it was whole."""
         if barriers:
             self._post(DiskRead(time.time(), barriers))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from devrun.core.events import DiskRead, FilesChanged, ProjectChanged
+from devrun.core.events import FilesChanged
 from devrun.errors import DevrunError
-from devrun.sources.disk import Disk
+from devrun.sources.disk import Disk, Told
 from devrun.sources.snapshot import RootMissingError
 from tests.sources.live_disk import (
     FILES,
@@ -197,7 +197,7 @@ def test_a_saved_file_is_stale_if_its_byte_code_could_lie(disk: Live) -> None:
 def test_the_first_batch_trusts_no_byte_code_and_doubts_every_image(tmp_path: Path) -> None:
     """What was loaded before is not known yet."""
     write(tmp_path, FILES)
-    posted: list[FilesChanged | ProjectChanged | DiskRead] = []
+    posted: list[Told] = []
     disk = Disk(make_project(tmp_path), posted.append, lambda *_: None, lambda *_: None)
     disk.start()
     disk.close()
@@ -253,7 +253,7 @@ def test_a_thread_that_dies_says_so(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     deaths: queue.SimpleQueue[tuple[str, BaseException]] = queue.SimpleQueue()
 
-    def post(event: FilesChanged | ProjectChanged | DiskRead) -> None:
+    def post(event: Told) -> None:
         if isinstance(event, FilesChanged) and event.batch:
             raise ZeroDivisionError
 
