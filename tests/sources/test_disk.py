@@ -40,8 +40,6 @@ def save_in_place(root: Path) -> None:
     """Save as VS Code does: truncate, then write."""
     with (root / "web.py").open("r+") as file:
         file.truncate(0)
-        file.flush()
-        os.fsync(file.fileno())
         file.write("web = 2\n")
 
 
