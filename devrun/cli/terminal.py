@@ -71,12 +71,12 @@ class Terminal:
         self._holds: dict[str, str] = {}
 
     def _prefix_all(self, project: Project) -> dict[TargetName, str]:
-        """Return what stands before the lines of each target; who has a colour keeps it."""
+        """Return what stands before the lines of each target, removed ones too; who has a colour keeps it."""
         for name in project.targets:
             self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
         shown = [name for name in project.targets if not self._only or name in self._only]
         width = max(map(len, shown), default=0)
-        return {name: f"{name:<{width}} | " for name in project.targets} if len(shown) > 1 else {}
+        return {name: f"{name:<{width}} | " for name in self._colours} if len(shown) > 1 else {}
 
     def begin(self) -> None:
         """Say what is about to be watched."""

@@ -211,7 +211,8 @@ class Resolver:
     def _env(self, table: TargetTable, path: KeyPath) -> dict[str, str]:
         env: dict[str, str] = {}
         for index, value in enumerate(table.env_file):
-            file = (self.root / value).resolve()
+            # Not `resolve`, which raises where links go round in circles.
+            file = Path(os.path.realpath(self.root / value))
             self.env_files.append(file)
             where = (*path, "env-file", index)
             try:

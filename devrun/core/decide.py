@@ -202,9 +202,10 @@ def _due_removal(name: TargetName, target: Target) -> RemoveContainer | None:
     containers = tuple(container.id for container in target.observed or ())
     if target.gone and containers:
         return RemoveContainer(name, containers, "no longer wanted")
-    if len(containers) > 1:
-        return RemoveContainer(name, containers[1:], "left over from an interrupted swap")
-    return None
+    left_over = RemoveContainer(name, containers[1:], "left over from an interrupted swap")
+    # Where one cannot be removed, the target runs all the same.
+    is_due = bool(left_over.containers) and not _failure_of(left_over, target.failures)
+    return left_over if is_due else None
 
 
 def _decide_unwanted(state: State, name: TargetName, target: Target) -> Decision:

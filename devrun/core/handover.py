@@ -8,8 +8,8 @@ import re
 
 from devrun.config.names import slugify
 from devrun.config.project import TargetConfig, TargetName
+from devrun.core.actions import RecreateContainer, RestartContainer
 from devrun.core.model import State, Target
-from devrun.core.values import Container
 
 Ports = frozenset[tuple[int, str]]
 """Host ports with their protocols."""
@@ -25,11 +25,14 @@ def awaited(state: State, name: TargetName) -> TargetName | None:
     needed = _asked(config)
     own = f"{state.project.slug}-{slugify(name)}"
     for other, target in state.targets.items():
-        container = target.container
-        if other == name or container is None:
+        if other == name:
             continue
-        ports = needed & _held(container) if target.is_running else frozenset()
-        if (ports or container.name == own) and _lets_go(state, other, target, ports):
+        if (needed or target.gone) and _is_unclear(state, target):
+            return other
+        container = target.container
+        ports = needed & _held(target)
+        is_namesake = container is not None and container.name == own
+        if (ports or is_namesake) and _lets_go(state, other, target, ports):
             return other
     return None
 
@@ -39,7 +42,19 @@ def breaks_ring(state: State, name: TargetName) -> bool:
     ring = [name]
     while (other := awaited(state, ring[-1])) is not None and other not in ring:
         ring.append(other)
-    return other == name == min(ring)
+    is_clear = not any(_is_unclear(state, state.targets[member]) for member in ring)
+    return is_clear and other == name == min(ring)
+
+
+def _is_unclear(state: State, target: Target) -> bool:
+    """Tell whether it is about to be known what a target holds, and not known yet."""
+    if target.observed is None:
+        return True
+    begun = target.running
+    is_other = not state.is_wanted(target) or (
+        isinstance(begun, RecreateContainer) and begun.spec != target.spec
+    )
+    return isinstance(begun, RecreateContainer | RestartContainer) and is_other
 
 
 def _lets_go(state: State, name: TargetName, target: Target, ports: Ports) -> bool:
@@ -56,6 +71,8 @@ def _asked(config: TargetConfig) -> Ports:
     return frozenset((port.host_port, port.protocol) for port in config.ports if port.host_port)
 
 
-def _held(container: Container) -> Ports:
-    found = (_PUBLISHED.search(text) for text in container.ports)
+def _held(target: Target) -> Ports:
+    runs = target.is_running or isinstance(target.running, RestartContainer)
+    texts = target.container.ports if target.container and runs else ()
+    found = (_PUBLISHED.search(text) for text in texts)
     return frozenset((int(match["host"]), match["protocol"]) for match in found if match)

@@ -18,7 +18,7 @@ FILTERS = json.dumps({"type": ["container", "image"], "event": [*CONTAINER_EVENT
 
 
 Known = Callable[[], Iterable[ImageName]]
-"""Returns the images that were asked for so far: of others nobody has to be told."""
+"""Returns the images that were asked for so far: some may be newer than what is known of the project."""
 
 
 def watch(
@@ -44,7 +44,9 @@ def _read(exchange: Exchange, project: Project, images: Known) -> Iterator[Touch
             yield touched
 
 
-def read_event(event: Mapping[str, object], project: Project, images: Iterable[ImageName]) -> Touched | None:
+def read_event(
+    event: Mapping[str, object], project: Project, images: Iterable[ImageName] = ()
+) -> Touched | None:
     """Return what of the project an event is about, None where it is about something else."""
     actor = event.get("Actor")
     attributes = actor.get("Attributes") if isinstance(actor, dict) else None
@@ -60,4 +62,5 @@ def read_event(event: Mapping[str, object], project: Project, images: Iterable[I
 def _image_of(reference: str, project: Project, images: Iterable[ImageName]) -> str | None:
     """Return the image whose tag a reference is; podman writes `localhost/` before it."""
     repository, _, _ = reference.removeprefix("localhost/").partition(":")
-    return next((name for name in images if repository == f"devrun/{project.slug}-{slugify(name)}"), None)
+    names = (*project.images, *images)
+    return next((name for name in names if repository == f"devrun/{project.slug}-{slugify(name)}"), None)

@@ -4,11 +4,9 @@ One thread watches, looks and posts. Hints of the system only wake it; what coun
 two looks, and of that only what differs in content. Whoever learns of a change from elsewhere wakes it too.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Set
-from contextlib import closing
 from dataclasses import replace
 
 from devrun.config.project import ImageName, Project, TargetName
@@ -25,31 +23,15 @@ from devrun.sources.explanations import History, explain
 from devrun.sources.fingerprints import Fingerprints
 from devrun.sources.input_rules import Runtime
 from devrun.sources.inputs import Inputs
+from devrun.sources.lookout import JOIN_S, LARGE_BATCH, Hints, Lookout
 from devrun.sources.roots import find_roots
 from devrun.sources.settling import LIMITS, Limits, Settling
 from devrun.sources.snapshot import RootMissingError, Snapshot, is_shown
 from devrun.sources.watch_rules import ignore_file
-from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError
 
-log = logging.getLogger(__name__)
+SAME_BATCH_S = 0.1
+"""Files that are saved together are rarely seen by one look: what follows so soon is of the same batch."""
 
-LARGE_BATCH = 1000
-"""So many hints are likely to be not all of them."""
-
-RESCAN_S = 20.0
-"""How long a change without any hint can stay unnoticed; a look costs a few milliseconds."""
-RESCAN_SHARE = 200
-"""Looking takes at most this fraction of the time, however large the project is."""
-
-POLL_S = 1.0
-"""Between looks where nothing can be watched, or while the project is not there; and between a hint and a
-look at everything, since hints get lost mostly beside other hints."""
-POLL_SHARE = 20
-
-RETRIES_S = (2.0, 5.0, 30.0)
-"""Between attempts to watch after a limit of the system was met: each attempt takes what is left of it."""
-
-JOIN_S = 5.0
 SHOWN_PATHS = 3
 
 Told = FilesChanged | ProjectChanged | DiskRead | GitStarted | GitEnded
@@ -68,7 +50,6 @@ class Disk:
         self.project = project
         self._post = post
         self._notice = notice
-        self._died = died
         self._said: dict[str, str] = {}
         self._saying = threading.Lock()
         self._fingerprints = Fingerprints(project)
@@ -79,25 +60,26 @@ class Disk:
         self._configuration = Configuration(project)
         self._is_read = False
         self._batch = 0
-        self._scan_s = 0.0
-        self._rescan_at = 0.0
-        self._failures = 0
+        self._posted_at = 0.0
         self._learned: dict[ImageName, threading.Event] = {}
         self._learning = threading.Lock()
         self._barriers = Barriers()
         self._history = History()
         self._looking = threading.RLock()
         """Held while the disk is looked at, and while what is known of it is asked for."""
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._settling = Settling(project.root, self._snapshot, post, self._stop.wait, limits)
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._lookout = Lookout(
+            lambda: self._snapshot.directories,
+            self._look,
+            lambda text: self._say("watcher", text),
+            lambda error: died("watcher", error),
+        )
+        self._settling = Settling(project.root, self._snapshot, post, self._lookout.stop.wait, limits)
 
     def start(self) -> None:
         """Look at everything, post the first batch, and begin to watch; raises RootMissingError."""
         self.read()
         self._post(self._first_batch())
-        self._thread.start()
+        self._lookout.start()
 
     def read(self) -> None:
         """Look at everything for the first time; raises RootMissingError."""
@@ -111,19 +93,16 @@ class Disk:
 
     def close(self) -> None:
         """End the thread."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(JOIN_S)
+        self._lookout.close()
 
     def look(self) -> None:
         """Look at everything soon, hints or not."""
-        self._wake.set()
+        self._lookout.wake()
 
     def barrier(self, number: int) -> None:
         """Have DiskRead posted with this number, after all that follows from what was saved before."""
         self._barriers.ask(number)
-        self._wake.set()
+        self._lookout.wake()
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -133,7 +112,7 @@ class Disk:
     def hash_inputs(self, image: ImageName) -> Fingerprint:
         """Return the fingerprint of an image's build inputs as they are now."""
         found = self._find(image)
-        if self._thread.is_alive() and found.runtime != self._runtimes.get(image):
+        if self._lookout.is_alive and found.runtime != self._runtimes.get(image):
             # Where the closures follow from it, they come before the fingerprint does.
             self._ask_to_learn(image).wait(JOIN_S)
         return found.fingerprint
@@ -181,7 +160,7 @@ class Disk:
     def _ask_to_learn(self, image: ImageName) -> threading.Event:
         with self._learning:
             done = self._learned.setdefault(image, threading.Event())
-        self._wake.set()
+        self._lookout.wake()
         return done
 
     def _say(self, subject: str, text: str) -> None:
@@ -210,75 +189,7 @@ class Disk:
         sources = {name: self._closures.whole(name, python) for name in self.project.targets}
         return FilesChanged(time.time(), self._batch, sources, dict.fromkeys(self.project.images, ()))
 
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._watch()
-        except Exception as error:
-            log.exception("the watcher died")
-            self._died("watcher", error)
-
-    def _watch(self) -> None:
-        """Watch the directories that there are now, until there are others."""
-        watched = dict(self._snapshot.directories)
-        try:
-            watcher = Watcher(watched)
-        except DirectoryGoneError:
-            self._look(None)
-            if self._snapshot.directories == watched:
-                self._pause()
-            return
-        except WatcherError as error:
-            self._say("watcher", f"{error}; looking every second instead")
-            self._do_without()
-            return
-        try:
-            with closing(watcher):
-                self._follow(watcher, watched)
-        except WatcherError as error:
-            # A name that is no UTF-8 ends every watcher that meets it.
-            log.warning("the watcher ended: %s", error)
-            self._do_without()
-
-    def _follow(self, watcher: Watcher, watched: dict[str, int]) -> None:
-        # What happened between the last look and the first watch is seen by this one.
-        is_there = self._look(None)
-        self._say("watcher", "")
-        while is_there and not self._stop.is_set() and self._snapshot.directories == watched:
-            if watcher.is_partial:
-                self._rescan_at = min(self._rescan_at, time.monotonic() + self._poll_s)
-            hints = watcher.wait(self._rescan_at - time.monotonic(), self._wake)
-            if self._wake.is_set():
-                self._wake.clear()
-                hints = None
-            if self._stop.is_set():
-                return
-            is_there = self._look(hints)
-            self._failures = 0
-            if hints is not None and (len(hints) > LARGE_BATCH or not hints.isdisjoint(watched)):
-                # A directory that was made anew is not watched any more, even under the same inode.
-                return
-        if not is_there:
-            self._pause()
-
-    def _do_without(self) -> None:
-        """Look every second for a while, and longer each time that the watcher fails."""
-        until = time.monotonic() + RETRIES_S[min(self._failures, len(RETRIES_S) - 1)]
-        self._failures += 1
-        while not self._stop.is_set() and time.monotonic() < until:
-            self._pause()
-
-    def _pause(self) -> None:
-        self._wake.wait(self._poll_s)
-        self._wake.clear()
-        if not self._stop.is_set():
-            self._look(None)
-
-    @property
-    def _poll_s(self) -> float:
-        return max(POLL_S, POLL_SHARE * self._scan_s)
-
-    def _look(self, hints: frozenset[str] | None) -> bool:
+    def _look(self, hints: Hints) -> bool:
         """Look at what is hinted at, or at everything; False if the project is not there."""
         asked: tuple[int, ...] = ()
         if hints is None or len(hints) > LARGE_BATCH:
@@ -286,12 +197,11 @@ class Disk:
             paths = self._scan()
         else:
             paths = self._snapshot.look(hints)
-            self._rescan_at = min(self._rescan_at, time.monotonic() + self._poll_s)
+            self._lookout.look_again_soon()
         with self._settling.whole(paths, self._scan, self._matters) as whole:
             missing = ", ".join(self._snapshot.missing)
-            self._say(
-                "root", f"{missing} is not there; containers are kept until it is back" if missing else ""
-            )
+            held = f"{missing} is not there; containers are kept until it is back" if missing else ""
+            self._say("root", held)
             with self._looking:
                 self._deliver(whole)
                 self._history.hear(hints or whole)
@@ -306,9 +216,7 @@ class Disk:
     def _scan(self) -> set[str]:
         began = time.monotonic()
         paths = self._snapshot.scan()
-        now = time.monotonic()
-        self._scan_s = now - began
-        self._rescan_at = now + max(RESCAN_S, RESCAN_SHARE * self._scan_s)
+        self._lookout.scanned(time.monotonic() - began)
         unreadable = sorted(map(self._contents.shown, self._snapshot.unreadable))
         more = ", ..." if len(unreadable) > SHOWN_PATHS else ""
         names = ", ".join(unreadable[:SHOWN_PATHS]) + more
@@ -319,16 +227,18 @@ class Disk:
         """Post what changed in content among `paths`, and what follows from a learned WORKDIR."""
         self._fingerprints.overhear(paths)
         reload = self._configuration.look(paths, time.monotonic())
-        self._rescan_at = min(self._rescan_at, self._configuration.look_at)
+        self._lookout.look_at(self._configuration.look_at)
         self._say("configuration", self._configuration.notice)
         doubts = self._adopt(reload) if reload else {}
+        asked = set(doubts)
         bases: dict[TargetName, Digest] = {}
         if reload or str(ignore_file(self.project)) in paths:
             bases = self._look_anew(paths)
         mattering = sorted(path for path in paths if self._matters(path))
         changes = self._contents.changes(mattering, self._closures.may_load)
         for change in changes:
-            for image in self._fingerprints.concerned(change.path):
+            # Where the configuration is another one, that is the cause, whatever else is new by it.
+            for image in set(self._fingerprints.concerned(change.path)) - asked:
                 doubts[image] = (*doubts.get(image, ()), self._contents.shown(change.path))
         self._history.note(time.time(), changes)
         sources = self._closures.change([change for change in changes if change.is_content])
@@ -338,8 +248,10 @@ class Disk:
         learned = self._take_learned()
         self._apply_learned(learned, doubts, sources)
         if sources or doubts or reload:
-            self._batch += 1
-            files = FilesChanged(time.time(), self._batch, sources, doubts)
+            now = time.time()
+            self._batch += 1 if now - self._posted_at > SAME_BATCH_S else 0
+            self._posted_at = now
+            files = FilesChanged(now, self._batch, sources, doubts)
             self._post(ProjectChanged(files.at, reload.project, files, reload.by) if reload else files)
         for done in learned.values():
             done.set()

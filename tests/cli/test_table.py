@@ -162,7 +162,7 @@ def test_a_missing_engine_and_notices_are_shown_on_top(capsys: pytest.CaptureFix
         REPORT,
         engine_up=False,
         engine="connection refused",
-        notices=("devrun.toml changed; restart devrun to apply it",),
+        notices=("devrun.toml is not applied:\ndevrun.toml:1: targets: must be a table",),
         targets={
             "web": replace(RUNNING, state="unknown", doing="engine down", hold="engine down", since=0.0)
         },
@@ -170,7 +170,7 @@ def test_a_missing_engine_and_notices_are_shown_on_top(capsys: pytest.CaptureFix
     text = shown(report, capsys)
 
     assert "\nthe engine is not there: connection refused\n" in text
-    assert "\ndevrun.toml changed; restart devrun to apply it\n" in text
+    assert "\ndevrun.toml is not applied:\ndevrun.toml:1: targets: must be a table\n" in text
     assert "\n  now: engine down\n" in text
 
 

@@ -167,6 +167,41 @@ def test_a_hint_is_said_once(terminal: Terminal, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "devrun: web: hint: listen on 0.0.0.0\ndevrun: devrun.toml changed\n"
 
 
+def test_a_notice_of_several_lines_stays_so(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused devrun.toml may have many problems."""
+    terminal.noticed("not applied:\ndevrun.toml:1: x\x1b[2J")
+
+    assert capsys.readouterr().err.splitlines() == [
+        "devrun: not applied:",
+        "devrun: devrun.toml:1: x\\x1b[2J",
+    ]
+
+
+def test_another_configuration_is_said_and_its_targets_are_told_apart(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new one by its name, and a removed one as long as it writes."""
+    new = TargetName("a-new-one")
+    terminal.reconfigured(a_project(WEB, new), "devrun.toml changed: a-new-one added, job-2 removed")
+    for name in (WEB, new, JOB):
+        terminal.output(a_line("x", name))
+    said = capsys.readouterr()
+
+    assert said.err == "devrun: devrun.toml changed: a-new-one added, job-2 removed\n"
+    assert said.out.splitlines() == ["web       | x", "a-new-one | x", "job-2     | x"]
+
+
+def test_targets_keep_their_colours_over_another_configuration(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader knows them by these."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    before = on_a_screen(monkeypatch, terminal)
+    terminal.reconfigured(a_project(JOB, TargetName("tool"), WEB), "changed")
+
+    assert on_a_screen(monkeypatch, terminal) == before
+
+
 def test_output_goes_to_stdout_by_the_name_of_its_target(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -179,6 +179,16 @@ def test_what_a_target_does_not_say_has_its_default(target: Target, root: Path) 
     )
 
 
+def test_an_env_file_that_is_a_link_to_itself_is_refused(
+    root: Path, refused: Callable[[str], list[str]]
+) -> None:
+    """A running daemon must survive it."""
+    (root / ".env").symlink_to(".env")
+    text = '[targets.web]\nscript = "app.py"\nenv-file = ".env"\n'
+
+    assert refused(text) == ["3: targets.web.env-file.0: '.env': too many levels of symbolic links"]
+
+
 def test_the_syntax_guard_is_on_unless_the_file_turns_it_off(read: Read) -> None:
     """Nobody wants a server to end for a missing bracket."""
     assert read("").syntax_guard

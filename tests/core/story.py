@@ -61,6 +61,7 @@ from devrun.core.values import (
     Phase,
     Saved,
 )
+from tests.engine.fake_program import ports_of
 
 OURS = "cpython-313"
 STEPS = 200
@@ -102,6 +103,8 @@ class World:
     created: int = 0
     starts: int = 0
     removed: list[str] = field(default_factory=list)
+    refused: list[TargetName] = field(default_factory=list)
+    """Whose port another one had."""
 
     def published(self, *, but: TargetName) -> set[str]:
         """Return the ports of the containers that run, one target's excepted."""
@@ -325,6 +328,7 @@ class Story:
                 self.world.created += 1
                 ports = ports_of(self.project.targets[name])
                 if taken := self.world.published(but=name) & set(ports):
+                    self.world.refused.append(name)
                     return Failed(f"{min(taken)} is taken")
                 container_id = ContainerId(f"c{self.world.created}")
                 new = Container(
@@ -398,13 +402,6 @@ def a_project(
     }
     configs = {name: ImageConfig(name, root / "Dockerfile", root) for name in images}
     return Project("story", "story-0000", root, "0" * 12, root / "devrun.toml", configs, targets)
-
-
-def ports_of(config: TargetConfig) -> tuple[str, ...]:
-    """Return the published ports, as a container shows them."""
-    return tuple(
-        f"127.0.0.1:{port.host_port}->{port.container_port}/{port.protocol}" for port in config.ports
-    )
 
 
 def text_of(action: Action) -> str:

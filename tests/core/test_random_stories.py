@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from devrun.config.project import ImageName, TargetName
+from devrun.config.project import ImageName, Port, TargetName
 from devrun.core.actions import Action, BuildImage, CancelBuild
 from devrun.core.decide import Hold, HoldKind, decide_image, decide_target, is_settled
 from devrun.core.events import (
@@ -32,7 +32,7 @@ from devrun.core.events import (
     StopRequested,
 )
 from devrun.core.values import ContainerId, Phase
-from tests.core.story import Story
+from tests.core.story import Story, World
 
 TARGETS = {"web": ["app.py", "lib.py"], "worker": ["worker.py", "lib.py"], "tool": ["tool.py"]}
 IMAGES = {"default": ["requirements.txt"], "other": ["other.txt", "requirements.txt"]}
@@ -45,13 +45,15 @@ class Teller:
     def __init__(self, seed: int, *, failures: bool) -> None:
         self.chance = random.Random(seed)
         self.failures = failures
-        self.story = Story(TARGETS, images=IMAGES, chosen={"worker": "other"})
+        # Another Python than ours is asked about all that is saved.
+        world = World(python="cpython-39")
+        self.story = Story(TARGETS, images=IMAGES, chosen={"worker": "other"}, world=world)
         self.running: list[tuple[Action, Outcome]] = []
 
     def tell(self, length: int) -> None:
         """Tell `length` random things, and work in between."""
         happenings = [self.edit, self.edit, self.work, self.work, self.work, self.end, self.end, self.end]
-        happenings += [self.command, self.harm, self.outage, self.new_daemon, self.git]
+        happenings += [self.command, self.harm, self.outage, self.new_daemon, self.git, self.reload]
         self.story.connected()
         for _ in range(length):
             self.story.passed(self.chance.choice([0.01, 0.5, 5.0]))
@@ -157,6 +159,28 @@ class Teller:
         fresh.edits = old.edits
         self.story = fresh.connected()
 
+    def reload(self) -> None:
+        """Another devrun.toml: targets come and go, exchange ports, choose other images, images come."""
+        story = self.story
+        for _ in range(self.chance.choice([0, 0, 30])):
+            self.work()
+            self.end()
+        kept = {"web", *self.chance.sample(sorted(TARGETS), 2)}
+        ports = self.chance.sample([8000, 8001, 0], len(TARGETS))
+        everything = Story(TARGETS, images=IMAGES, chosen={"worker": "other"}).project
+        configs = []
+        for name, port in zip(sorted(kept), ports, strict=False):
+            config = everything.targets[TargetName(name)]
+            image = self.chance.choice([config.image, config.image, ImageName("default")])
+            env = {"A": self.chance.choice("12")}
+            published = (Port(80, port),) if port else ()
+            configs.append(replace(config, image=image, env=env, ports=published))
+        used = {config.image for config in configs} | {ImageName("default")}
+        stage = self.chance.choice([None, None, "dev"])
+        images = {str(n): replace(image, stage=stage) for n, image in everything.images.items() if n in used}
+        saved = self.chance.sample(PATHS, self.chance.choice([0, 0, 1]))
+        story.reloaded(*configs, removed=set(TARGETS) - kept, images=images, saved=saved)
+
     def git(self) -> None:
         self.story.tell(GitStarted(self.story.now))
         self.edit()
@@ -198,10 +222,14 @@ def test_every_story_ends_with_the_newest_source_in_the_newest_image(block: int,
         story = teller.story
 
         assert is_settled(story.state), (seed, story.holds(), lines)
-        for name in TARGETS:
+        for name in story.project.targets:
             assert story.serves_newest(name), (seed, name, story.holds(), lines)
-        for name in IMAGES:
-            assert isinstance(decide_image(story.state, ImageName(name)), Hold), (seed, name)
+        for image in story.project.images:
+            assert isinstance(decide_image(story.state, image), Hold), (seed, image)
+        if not failures:
+            assert not story.world.refused, seed
+            assert set(story.state.targets) == set(story.project.targets), seed
+            assert set(story.state.images) == set(story.project.images), seed
 
 
 def test_a_restful_story_stays_at_rest() -> None:

@@ -19,6 +19,7 @@ from devrun.core.decide import is_settled
 from devrun.core.events import (
     ActionStarted,
     Cancelled,
+    ContainerTouched,
     Failed,
     OrphansFound,
     RestartRequested,
@@ -544,6 +545,68 @@ def test_ports_are_exchanged(both: Story) -> None:
         UP_TO_DATE,
         "target job: up to date",
     ]
+
+
+def test_what_a_target_holds_is_looked_at_first(both: Story) -> None:
+    """Nobody stops for another one of which nothing is known, either."""
+    other = (Port(80, 9000),)
+    both.reloaded(replace(both.config(), ports=PORTS), replace(both.config("job"), ports=other))
+    both.settle()
+    both.reloaded(replace(both.config(), ports=other), replace(both.config("job"), ports=PORTS))
+    both.tell(ContainerTouched(both.now, WEB))
+
+    assert both.holds() == {"web": "", "job": "waiting for web"}
+    assert both.settle()[-2:] == [UP_TO_DATE, "target job: up to date"]
+
+
+def test_a_port_that_is_being_taken_is_waited_for(both: Story) -> None:
+    """The swap that takes it began before the next configuration came."""
+    both.reloaded(replace(both.config("job"), ports=PORTS))
+    swap = both.begin(RecreateContainer)
+    outcome = both.outcome_of(swap)
+    both.reloaded(replace(both.config("job"), ports=(Port(80, 9000),)), replace(both.config(), ports=PORTS))
+    assert both.holds()["web"] == "waiting for job"
+    both.finish(swap, outcome)
+
+    assert both.settle() == [
+        "target job: RecreateContainer (devrun.toml changed)",
+        "target web: RecreateContainer (devrun.toml changed)",
+        UP_TO_DATE,
+        "target job: up to date",
+    ]
+
+
+def test_a_port_that_a_restart_takes_again_is_waited_for(both: Story) -> None:
+    """Its container has ended, and is about to run."""
+    both.reloaded(replace(both.config("job"), ports=PORTS))
+    both.settle()
+    both.crashed("job")
+    both.settle()
+    both.changed("job.py")
+    restart = both.begin(RestartContainer)
+    outcome = both.outcome_of(restart)
+    both.reloaded(replace(both.config(), ports=PORTS), removed=["job"])
+    assert both.holds()["web"] == "waiting for job"
+    both.finish(restart, outcome)
+
+    assert both.settle() == [
+        "target job: RemoveContainer (no longer wanted)",
+        "target web: RecreateContainer (devrun.toml changed)",
+        UP_TO_DATE,
+    ]
+
+
+def test_a_port_that_a_restart_takes_again_goes_over_after_it(both: Story) -> None:
+    """The next swap gives it up."""
+    both.reloaded(replace(both.config("job"), ports=PORTS))
+    both.settle()
+    both.crashed("job")
+    both.settle()
+    both.changed("job.py")
+    both.begin(RestartContainer)
+    both.reloaded(replace(both.config(), ports=PORTS), replace(both.config("job"), ports=()))
+
+    assert both.holds()["web"] == "waiting for job"
 
 
 @pytest.mark.parametrize(

@@ -382,6 +382,18 @@ def test_what_an_interrupted_swap_left_over_is_removed(story: Story) -> None:
     assert story.container().id != left.id
 
 
+def test_a_container_that_is_left_over_and_cannot_be_removed_is_in_nobodys_way(story: Story) -> None:
+    """The target goes on, and is restarted by the next edit."""
+    left = replace(story.container(), id=ContainerId("c-next"), phase=Phase.CREATED)
+    story.world.containers[WEB] = [story.container(), left]
+    story.failing["RemoveContainer"] = Failed("device is busy")
+    story.tell(ContainerTouched(story.now, WEB))
+    story.settle()
+    story.changed("app.py")
+
+    assert story.settle() == ["target web: RestartContainer (app.py changed)", "target web: up to date"]
+
+
 def test_an_outage_of_the_engine_that_ended_a_container_starts_it_again(story: Story) -> None:
     """What ran before runs again; edits made meanwhile are applied by the same start."""
     story.tell(EngineLost(story.now, "connection refused", "is it running?"))

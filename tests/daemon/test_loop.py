@@ -21,6 +21,7 @@ from devrun.core.values import ContainerId, Phase
 from devrun.daemon.loop import Daemon
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine
 from devrun.errors import AlreadyRunningError, DevrunError, EngineError, ExitCode
+from devrun.sources.disk import SAME_BATCH_S
 from tests.fake_engine import FakeEngine
 from tests.sources.live_disk import write
 
@@ -97,6 +98,10 @@ class Yard:
         roots.home.mkdir(mode=0o700)
         self.place = Place.of(self.project.key, roots)
         self.heard = Heard()
+
+    def reread(self) -> None:
+        """Load the project's file as it is now, for the next daemon."""
+        self.project = load(self.root / "devrun.toml", {})
 
     def connect(self, _project: Project) -> Engine:
         self.engine.ping()
@@ -211,6 +216,8 @@ def test_restarts_go_on_during_a_build(yard: Yard) -> None:
         with yard.engine.hold("build_image") as hold:
             yard.write("requirement.txt", "flask\nsix\n")
             assert hold.reached.wait(LIMIT_S)
+            # What is saved at once after the requirements counts as saved with them.
+            threading.Event().wait(2 * SAME_BATCH_S)
             yard.write("web.py", f"{SERVE}# meanwhile\n")
             until(daemon, lambda report: report.targets["web"].restarts == 1, "the restart")
             assert yard.loaded() == f"{SERVE}# meanwhile\n"
@@ -368,6 +375,8 @@ def test_status_is_answered_over_the_socket_while_a_build_hangs(yard: Yard) -> N
     """Readers get the newest finished report and wait for nothing."""
     with yard.engine.hold("build_image") as hold, yard.running() as daemon:
         assert hold.reached.wait(LIMIT_S)
+        # A worker may be at the engine before the report says that it was sent there.
+        until(daemon, lambda report: report.images["default"].doing.startswith("building"), "it is said")
         report = Client.connect(yard.place).status()
 
         assert report.images["default"].doing == "building: devrun started"

@@ -208,8 +208,8 @@ def test_output_that_is_cut_at_once_is_asked_for_with_pauses(scene: Scene) -> No
     """There is no busy loop between the looks and the streams."""
     scene.engine.fail("follow_output", EngineUnreachableError("timed out"))
     scene.engine.fail("follow_output", EngineUnreachableError("timed out"))
-    scene.start()
     began = time.monotonic()
+    scene.start()
     scene.until_touched()
     scene.update()
     scene.until_touched(2)

@@ -107,12 +107,36 @@ def test_only_the_named_targets_are_started(sandbox: Callable[[str], Sandbox]) -
     assert len(project.containers()) == 1
 
 
-def test_a_change_of_devrun_toml_is_said(scripts: Sandbox) -> None:
-    """Until reloading comes, the user is told what to do."""
-    scripts.edit("devrun.toml", "[targets]", "[targets]\n# a change")
-    report = scripts.until(lambda report: bool(report.notices), "the notice")
+def test_a_change_of_devrun_toml_is_applied_to_what_it_concerns(scripts: Sandbox) -> None:
+    """One target gets a new container, one goes, one comes; the server is not touched, nothing is built."""
+    kept, before = scripts.start_of("hello"), scripts.start_of("new-hello")
+    text = (scripts.folder / "devrun.toml").read_text()
+    changed = text.replace('hello-cmd = "', 'second = "').replace(
+        'new-hello = "new-hello.py"', 'new-hello = { script = "new-hello.py", env = { A = "1" } }'
+    )
+    scripts.write("devrun.toml", changed)
+    said = "devrun.toml changed: second added, new-hello recreated, hello-cmd removed"
+    report = scripts.until(lambda report: report.settled and said in scripts.output(), "it is applied")
 
-    assert any("devrun.toml changed" in notice for notice in report.notices)
+    assert set(report.targets) == {"hello", "new-hello", "second"}
+    assert scripts.start_of("hello") == kept
+    assert scripts.start_of("new-hello").container != before.container
+    assert len(scripts.containers()) == 3
+    assert scripts.image().builds == 1
+
+
+def test_a_devrun_toml_that_is_wrong_is_said_and_changes_nothing(scripts: Sandbox) -> None:
+    """The last good one stays in force until it is mended."""
+    kept, text = scripts.start_of("hello"), (scripts.folder / "devrun.toml").read_text()
+    scripts.write("devrun.toml", f"{text}wrong = 1\n")
+    report = scripts.until(lambda report: bool(report.notices), "the refusal")
+    assert "devrun.toml:12: targets.wrong: " in report.notices[0]
+    assert "targets.wrong" in scripts.devrun("status").stdout
+
+    scripts.write("devrun.toml", f"# mended\n{text}")
+    scripts.until(lambda report: report.settled and not report.notices, "it is mended")
+    assert scripts.start_of("hello") == kept
+    assert len(scripts.containers()) == 3
 
 
 def test_a_container_that_is_removed_from_outside_comes_back_with_the_next_edit(scripts: Sandbox) -> None:

@@ -12,7 +12,6 @@ from tests.engine.bench import make_project
 
 PROJECT = make_project(Path("/home/me/shop"))
 OURS = project_labels(PROJECT)
-IMAGES = (ImageName("default"),)
 TAG = f"devrun/{PROJECT.slug}-default:1a2b"
 
 
@@ -39,9 +38,18 @@ def test_only_what_is_ours_is_told_of(
     kind: str, attributes: dict[str, str] | None, expected: Touched | None
 ) -> None:
     """By labels, and images by their tag too, since what is removed has no labels any more."""
-    assert read_event({"Type": kind, "Actor": {"Attributes": attributes}}, PROJECT, IMAGES) == expected
+    assert read_event({"Type": kind, "Actor": {"Attributes": attributes}}, PROJECT) == expected
 
 
 def test_an_event_without_an_actor_is_about_nothing() -> None:
     """Newer engines may tell of things that devrun does not know."""
-    assert read_event({"Type": "network"}, PROJECT, IMAGES) is None
+    assert read_event({"Type": "network"}, PROJECT) is None
+
+
+def test_an_image_that_a_reload_added_is_known_once_it_was_asked_for() -> None:
+    """The engine was connected before."""
+    name = ImageName("More")
+    event = {"Type": "image", "Actor": {"Attributes": {"name": f"devrun/{PROJECT.slug}-more:1a2b"}}}
+    assert read_event(event, PROJECT) is None
+
+    assert read_event(event, PROJECT, [name]) == Touched(image=name)

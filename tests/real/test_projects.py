@@ -60,8 +60,14 @@ class Real:
 
 
 PROJECTS = {
-    "a single module": Real("bottle==0.13.4", Script("bottle.py"), ("script", "bottle.py", "--version"), 1),
-    "flat": Real("tqdm==4.70.1", Module("tqdm"), ("module", "tqdm", "--version"), 10),
+    "a single module": Real(
+        "bottle==0.13.4",
+        Script("main.py"),
+        ("script", "main.py"),
+        1,
+        files={"main.py": "import bottle\nbottle.Bottle()\n"},
+    ),
+    "flat": Real("tqdm==4.70.1", Module("tqdm"), ("module", "tqdm", "--version"), 8),
     "below src": Real(
         "structlog==26.1.0",
         Script("main.py"),
@@ -74,7 +80,7 @@ PROJECTS = {
         "zope.interface==8.7",
         Script("main.py"),
         ("script", "main.py"),
-        8,
+        7,
         path="src",
         files={"main.py": "from zope.interface import Interface\nclass Thing(Interface): ...\n"},
     ),

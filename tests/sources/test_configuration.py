@@ -319,6 +319,12 @@ def disk(root: Path) -> Iterator[Live]:
         yield made
 
 
+def configure(disk: Live, text: str) -> None:
+    """Save devrun.toml as most editors do, whole at once."""
+    disk.write("devrun.toml.tmp", text)
+    (disk.root / "devrun.toml.tmp").replace(disk.root / "devrun.toml")
+
+
 def reloaded(disk: Live) -> list[str]:
     """Wait until another configuration is in force, and return its targets."""
     known = len(disk.reloads)
@@ -330,7 +336,8 @@ def reloaded(disk: Live) -> list[str]:
 def test_a_disk_posts_another_configuration_with_what_it_makes_of_the_files(disk: Live) -> None:
     """Closures that it does not change have the digest that they had."""
     before = disk.digests[WEB]
-    write(disk.root, {"tool.py": "", "devrun.toml": f'{TEXT}tool = "tool.py"\n'})
+    write(disk.root, {"tool.py": ""})
+    configure(disk, f'{TEXT}tool = "tool.py"\n')
 
     assert reloaded(disk) == ["web", "job", "tool"]
     event = disk.reloads[-1]
@@ -343,7 +350,8 @@ def test_a_disk_posts_another_configuration_with_what_it_makes_of_the_files(disk
 
 def test_a_disk_goes_by_the_new_rules_from_then_on(disk: Live) -> None:
     """What they alone add or leave out is no change of a file."""
-    write(disk.root, {"page.html": "1", "lib/a.py": "", "devrun.toml": f'{TEXT}[project]\nignore = "lib"\n'})
+    write(disk.root, {"page.html": "1", "lib/a.py": ""})
+    configure(disk, f'{TEXT}[project]\nignore = "lib"\n')
     reloaded(disk)
     change = disk.reloads[-1].files.sources[WEB]
     assert change.digest == change.was
@@ -354,7 +362,7 @@ def test_a_disk_goes_by_the_new_rules_from_then_on(disk: Live) -> None:
         disk.disk.look()  # Until then it may have been written twice.
         disk.rest()
 
-    disk.write("devrun.toml", '[targets.web]\nscript = "web.py"\nwatch = "*.html"\n')
+    configure(disk, '[targets.web]\nscript = "web.py"\nwatch = "*.html"\n')
     reloaded(disk)
     assert disk.reloads[-1].files.sources[WEB].paths == ()
     disk.write("page.html", "2")
@@ -372,9 +380,9 @@ def test_a_disk_tells_edits_from_rules_when_both_come_at_once(disk: Live) -> Non
                 "web.py": f"web = {number + 2}\n",
                 "new.py": f"{number}\n",
                 f"{number}.html": "",
-                "devrun.toml": text,
             },
         )
+        configure(disk, text)
         seen: set[str] = set()
         while not {"web.py", "new.py"} <= seen or len(disk.reloads) <= number:
             seen |= set(disk.batch().sources[WEB].paths)
@@ -396,19 +404,22 @@ def test_after_random_edits_of_rules_and_files_the_digest_is_that_of_the_disk(di
                 disk.write(name, f"x = {dice.randrange(10)}\n")
         watch, ignore = dice.choice(["", "*.html", "lib"]), dice.choice(["", "lib", "b.html", "*.py"])
         web = f'[targets.web]\nscript = "web.py"\nwatch = "{watch}"\n'
-        disk.write("devrun.toml", f'[project]\nignore = "{ignore}"\n{web}# the end\n')
+        configure(disk, f'[project]\nignore = "{ignore}"\n{web}# the end\n')
         disk.write(".dockerignore", dice.choice(["", "lib\n", "a.py\n"]))
         project = load(disk.root / "devrun.toml", {})
         while disk.disk.project != project or disk.digests[WEB] != digest_from_scratch(project):
             disk.batch()
 
+    assert disk.disk.project == project
+
 
 def test_a_disk_doubts_the_images_that_have_another_fingerprint(disk: Live) -> None:
     """A stage, an argument, another Dockerfile: all that decides a build."""
-    disk.write("devrun.toml", f"{TEXT}[image]\nargs.UNUSED = 'b'\n")
+    configure(disk, f"{TEXT}[image]\nargs.UNUSED = 'b'\n")
     reloaded(disk)
     assert disk.reloads[-1].files.inputs == {}
-    write(disk.root, {"Other": "FROM other\n", "devrun.toml": f"{TEXT}[image]\ndockerfile = 'Other'\n"})
+    write(disk.root, {"Other": "FROM other\n"})
+    configure(disk, f"{TEXT}[image]\ndockerfile = 'Other'\n")
     reloaded(disk)
 
     assert disk.reloads[-1].files.inputs == {"default": ("devrun.toml",)}
@@ -418,14 +429,14 @@ def test_images_come_and_go(disk: Live) -> None:
     """Their inputs are watched, or not any more."""
     write(disk.root, {"Dockerfile.two": "FROM a\nRUN a\n"})
     two = "[images.one]\n[images.two]\ndockerfile = 'Dockerfile.two'\n"
-    disk.write("devrun.toml", f'{two}[targets.web]\nscript = "web.py"\nimage = "two"\n')
+    configure(disk, f'{two}[targets.web]\nscript = "web.py"\nimage = "two"\n')
     reloaded(disk)
     assert ImageName("two") in disk.reloads[-1].project.images
     disk.write("Dockerfile.two", "FROM a\nRUN b\n")
     batches = disk.until("Dockerfile.two")
     assert "two" in batches[-1].inputs
 
-    disk.write("devrun.toml", TEXT)
+    configure(disk, TEXT)
     reloaded(disk)
     disk.write("Dockerfile.two", "FROM a\nRUN c\n")
     assert [batch.inputs for batch in disk.rest() if batch.inputs] == []
@@ -433,9 +444,9 @@ def test_images_come_and_go(disk: Live) -> None:
 
 def test_an_invalid_file_is_said_and_taken_back(disk: Live) -> None:
     """Nothing is posted meanwhile."""
-    disk.write("devrun.toml", "[[[\n")
+    configure(disk, "[[[\n")
     disk.await_notice("configuration", "devrun.toml:1: ")
-    disk.write("devrun.toml", f"# mended\n{TEXT}")
+    configure(disk, f"# mended\n{TEXT}")
     disk.await_notice("configuration", "")
 
     assert disk.rest() == []
@@ -444,7 +455,7 @@ def test_an_invalid_file_is_said_and_taken_back(disk: Live) -> None:
 
 def test_a_file_that_stays_cut_off_is_looked_at_again(disk: Live) -> None:
     """Without any further hint."""
-    disk.write("devrun.toml", '[targets]\nweb = "web.py"\n')
+    configure(disk, '[targets]\nweb = "web.py"\n')
 
     assert reloaded(disk) == ["web"]
 
@@ -453,12 +464,12 @@ def test_without_the_syntax_guard_no_file_is_broken(disk: Live) -> None:
     """The program is restarted, and says itself what is wrong."""
     disk.write("web.py", "if web\n")
     assert disk.until("web.py")[-1].sources[WEB].broken
-    disk.write("devrun.toml", f"{TEXT}[project]\nsyntax-guard = false\n")
+    configure(disk, f"{TEXT}[project]\nsyntax-guard = false\n")
     reloaded(disk)
     assert disk.reloads[-1].files.sources[WEB].broken == frozenset()
     disk.write("job.py", "if job\n")
     assert disk.until("job.py")[-1].sources[JOB].broken == frozenset()
 
-    disk.write("devrun.toml", f"# again\n{TEXT}")
+    configure(disk, f"# again\n{TEXT}")
     reloaded(disk)
     assert disk.reloads[-1].files.sources[WEB].broken

@@ -71,7 +71,13 @@ def save_atomically(root: Path) -> None:
     (root / ".web.py.k3j4.tmp").replace(root / "web.py")
 
 
-SAVES = [save_in_place, save_like_vim, save_like_jetbrains, save_with_sed, save_atomically]
+def save_anew(root: Path) -> None:
+    """Delete the file, and write it again."""
+    (root / "web.py").unlink()
+    (root / "web.py").write_text("web = 2\n")
+
+
+SAVES = [save_anew, save_in_place, save_like_vim, save_like_jetbrains, save_with_sed, save_atomically]
 
 
 @pytest.mark.parametrize("save", SAVES)
@@ -238,12 +244,12 @@ def test_close_ends_the_thread(tmp_path: Path) -> None:
     write(tmp_path / "p", FILES)
     with live(make_project(tmp_path / "p")) as disk:
         pass
-    assert not disk.disk._thread.is_alive()
+    assert not disk.disk._lookout._thread.is_alive()
 
     with live(make_project(tmp_path / "p")) as disk:
         (tmp_path / "p").rename(tmp_path / "q")
         disk.await_notice("root", "is not there")
-    assert not disk.disk._thread.is_alive()
+    assert not disk.disk._lookout._thread.is_alive()
 
 
 def test_a_thread_that_dies_says_so(tmp_path: Path) -> None:

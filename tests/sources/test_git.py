@@ -293,6 +293,17 @@ def test_a_lock_that_was_left_behind_is_outlasted(repository: Path) -> None:
         assert [type(event) for event in disk.told_until(FilesChanged)] == [FilesChanged]
 
 
+def test_a_tool_that_goes_over_the_tree_is_one_batch(repository: Path) -> None:
+    """No repository is needed for that; what it writes while it is waited for belongs to it."""
+    with watching(repository.parent / "q", limits=Limits(gap_s=2.0, gathering_s=LIMIT_S)) as disk:
+        forget(disk)
+        move_in(disk)
+        disk.write("web.py", "web = 2\n")
+        (batch,) = disk.until("web.py")
+
+    assert len(batch.sources[WEB].paths) == len(MANY) + 1
+
+
 def test_a_barrier_waits_for_the_end_of_git(repository: Path) -> None:
     """Whoever waits for what was saved waits for what git writes."""
     with live(make_project(repository)) as disk:
