@@ -20,7 +20,7 @@ from devrun.core.actions import (
     subject_of,
 )
 from devrun.core.decide import Hold, HoldKind
-from devrun.core.events import Failed, Lost, Outcome
+from devrun.core.events import Cancelled, Failed, Lost, Outcome
 from devrun.engine.protocol import BuildProgress, OutputLine
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_green")
@@ -95,8 +95,14 @@ class Terminal:
             self._fail(_subject(action), outcome)
         elif isinstance(outcome, Lost):
             self._say(f"{_subject(action)}: the engine went away meanwhile: {outcome.error}", colour="yellow")
+        elif isinstance(outcome, Cancelled):
+            self._give_up(action, seconds)
         elif verb := DONE.get(type(action)):
             self._say(f"{_subject(action)}: {verb} in {seconds:.2f} s", colour="green")
+
+    def _give_up(self, action: Action, seconds: float) -> None:
+        if isinstance(action, BuildImage):
+            self._say(f"{_subject(action)}: given up after {seconds:.2f} s")
 
     def _fail(self, subject: str, failed: Failed) -> None:
         for line in failed.output:

@@ -298,11 +298,19 @@ class Daemon:
 
     def _work(self, action: Action, project: Project) -> None:
         outcome = self._perform(action, project)
-        while isinstance(action, CancelBuild) and self._is_building(action):
-            # The build may have been about to begin when it was cancelled.
-            time.sleep(CANCEL_PAUSE_S)
+        while isinstance(action, CancelBuild) and self._goes_on(action):
             outcome = self._perform(action, project)
         self._mailbox.put(ActionFinished(time.time(), action, outcome))
+
+    def _goes_on(self, cancellation: CancelBuild) -> bool:
+        """Tell after a moment whether a build is to be cancelled again: it may have been about to begin.
+
+        The build that takes its place must not be hit, and may begin within that moment.
+        """
+        if not self._is_building(cancellation):
+            return False
+        time.sleep(CANCEL_PAUSE_S)
+        return self._is_building(cancellation)
 
     def _is_building(self, cancellation: CancelBuild) -> bool:
         image = self._state.images.get(cancellation.image)

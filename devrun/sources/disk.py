@@ -6,8 +6,7 @@ two looks, and of that only what differs in content. Whoever learns of a change 
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
 from devrun.config.project import ImageName, Project, TargetName
@@ -22,11 +21,11 @@ from devrun.sources.content import ContentHashes
 from devrun.sources.contents import Contents
 from devrun.sources.explanations import History, explain
 from devrun.sources.fingerprints import Fingerprints
-from devrun.sources.git import MANY, Git
 from devrun.sources.input_rules import Runtime
 from devrun.sources.inputs import Inputs
 from devrun.sources.lookout import JOIN_S, LARGE_BATCH, Hints, Lookout
 from devrun.sources.roots import find_roots
+from devrun.sources.settling import LIMITS, Limits, Settling
 from devrun.sources.snapshot import RootMissingError, Snapshot, is_shown
 from devrun.sources.watch_rules import ignore_file
 
@@ -34,10 +33,6 @@ SAME_BATCH_S = 0.1
 """Files that are saved together are rarely seen by one look: what follows so soon is of the same batch."""
 
 SHOWN_PATHS = 3
-
-GATHERING_S = 0.1
-"""A tool that goes over the tree saves a file every few milliseconds."""
-LONGEST_GATHERING_S = 2.0
 
 Told = FilesChanged | ProjectChanged | DiskRead | GitStarted | GitEnded
 Post = Callable[[Told], None]
@@ -49,7 +44,9 @@ Died = Callable[[str, BaseException], None]
 class Disk:
     """The files of one project. `start` looks for the first time; from then on a thread posts batches."""
 
-    def __init__(self, project: Project, post: Post, notice: Notice, died: Died) -> None:
+    def __init__(
+        self, project: Project, post: Post, notice: Notice, died: Died, limits: Limits = LIMITS
+    ) -> None:
         self.project = project
         self._post = post
         self._notice = notice
@@ -70,13 +67,13 @@ class Disk:
         self._history = History()
         self._looking = threading.RLock()
         """Held while the disk is looked at, and while what is known of it is asked for."""
-        self._git = Git(project.root)
         self._lookout = Lookout(
             lambda: self._snapshot.directories,
             self._look,
             lambda text: self._say("watcher", text),
             lambda error: died("watcher", error),
         )
+        self._settling = Settling(project.root, self._snapshot, post, self._lookout.stop.wait, limits)
 
     def start(self) -> None:
         """Look at everything, post the first batch, and begin to watch; raises RootMissingError."""
@@ -92,7 +89,6 @@ class Disk:
             raise RootMissingError(path)
         self._runtimes = {image: self._find(image).runtime for image in self.project.images}
         self._close_over(self._snapshot.files.keys())
-        self._git.rest()
         self._is_read = True
 
     def close(self) -> None:
@@ -202,44 +198,18 @@ class Disk:
         else:
             paths = self._snapshot.look(hints)
             self._lookout.look_again_soon()
-        missing = ", ".join(self._snapshot.missing)
-        self._say("root", f"{missing} is not there; containers are kept until it is back" if missing else "")
-        with self._at_rest(paths, is_hinted=hints is not None), self._looking:
-            self._deliver(paths)
-            self._history.hear(hints or paths)
+        with self._settling.whole(paths, self._scan, self._matters) as whole:
+            missing = ", ".join(self._snapshot.missing)
+            held = f"{missing} is not there; containers are kept until it is back" if missing else ""
+            self._say("root", held)
+            with self._looking:
+                self._deliver(whole)
+                self._history.hear(hints or whole)
         self._pass(asked)
         return not missing
 
-    @contextmanager
-    def _at_rest(self, paths: set[str], *, is_hinted: bool) -> Iterator[None]:
-        """Wait while a tool goes over the tree, and add what it changed to `paths`: it is one batch."""
-        stop = self._lookout.stop
-        if paths and self._git.is_at_work(len(paths), stop):
-            self._post(GitStarted(time.time()))
-            self._git.wait(lambda: self._add_changed(paths), stop)
-            self._add_changed(paths)
-            try:
-                yield
-            finally:
-                self._post(GitEnded(time.time()))
-            return
-        until = time.monotonic() + LONGEST_GATHERING_S
-        while is_hinted and len(paths) >= MANY and time.monotonic() < until and not stop.wait(GATHERING_S):
-            if not self._add_changed(paths):
-                break
-        yield
-
-    def _add_changed(self, paths: set[str]) -> bool:
-        found = self._scan()
-        paths |= found
-        return bool(found)
-
     def _pass(self, barriers: tuple[int, ...]) -> None:
-        """Tell that a look at everything was delivered.
-
-        While something found by it is held back, its barriers belong back into `_barriers`: the look that
-        comes at the end of that takes them again.
-        """
+        """Tell that a look at everything was delivered, with all that came until it was whole."""
         if barriers:
             self._post(DiskRead(time.time(), barriers))
 

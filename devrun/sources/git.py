@@ -1,124 +1,110 @@
-"""Whether git rewrites the tree: a checkout or a rebase is one change, however long it takes.
+"""What git shows of its work on the disk: its locks, where HEAD stands, and whether it is amid a rebase.
 
-git holds `index.lock` while it writes files, and `HEAD.lock` while it moves HEAD; but `git status` takes the
-first one too. So a lock counts only beside many changed files or a HEAD that moved. A rebase takes and leaves
-its locks many times: it goes on until none was seen for a while, also where it stops for a conflict.
+Git itself is not asked: a few looks at small files are all that a save has time for. The git directory is
+looked for anew each time, since a project may become a repository, or cease to be one, at any moment. What
+follows from a glance is not known here.
 """
 
 import os
-import threading
-import time
-from collections.abc import Callable
+import stat
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 LOCKS = ("index.lock", "HEAD.lock")
-SEQUENCES = ("rebase-merge", "rebase-apply")
+"""The first lies there while the tree is rewritten, and also while `git status` notes what it has seen."""
+SEQUENCES = ("rebase-merge", "rebase-apply", "sequencer")
+"""One of these lies there during an operation of many steps, and while it waits for its user."""
 
-MANY = 8
-"""Changed files that nobody saves at once by hand."""
-QUIET_S = 0.1
-"""Between two commits of a rebase its locks are away for some milliseconds."""
-STALE_S = 5.0
-"""A lock that is held for so long while nothing changes was left behind by a git that crashed."""
-LONGEST_S = 60.0
-"""No checkout takes longer; whatever goes on then, the user wants to see something happen."""
-GLANCE_S = 0.05
-"""`git status` holds its lock for a few milliseconds."""
-PAUSE_S = 0.02
-LOOK_S = 0.5
-"""Between looks at the tree while git is at work: only to tell that it still is."""
+LONGEST_TEXT = 4096
+"""What is read here is one line each: a longer file is something else."""
 
 
-class Git:
-    """The repository that a folder belongs to, if there is one. Owned by one thread."""
+class Lock(NamedTuple):
+    """A lock that somebody holds, or left behind; the next one under its name is another one."""
 
-    def __init__(self, folder: Path, *, stale_s: float = STALE_S) -> None:
-        self._folder = folder
-        self._stale_s = stale_s
-        self._place: Path | None = None
-        self._head = ""
-        self._left_behind: set[tuple[str, int]] = set()
-        """Locks that are nobody's, with their inodes."""
-
-    def rest(self) -> None:
-        """Take note of where HEAD is now."""
-        self._head = self._read_head()
-
-    def is_at_work(self, changed: int, stop: threading.Event) -> bool:
-        """Return whether git rewrites the tree, by how many files changed; `git status` is given a moment."""
-        place = self._find()
-        if place is None:
-            return False
-        in_sequence = any((place / name).exists() for name in SEQUENCES)
-        if not in_sequence and not self._is_locked():
-            self.rest()  # A commit moves HEAD too, and changes no file.
-            return False
-        until = time.monotonic() + GLANCE_S
-        while not self._has_moved() and self._is_locked():
-            if changed >= MANY:
-                return True
-            if time.monotonic() > until or stop.wait(PAUSE_S / 4):
-                return False
-        return self._has_moved()
-
-    def wait(self, has_changed: Callable[[], bool], stop: threading.Event) -> None:
-        """Return when git has ended, or seems to be dead; `has_changed` looks at the tree."""
-        began = seen = changed = looked = time.monotonic()
-        while not stop.wait(PAUSE_S):
-            now = time.monotonic()
-            seen = now if self._is_locked() else seen
-            if now - looked > LOOK_S:
-                changed = now if has_changed() else changed
-                looked = time.monotonic()
-            if now - seen > QUIET_S:
-                break
-            if now - changed > self._stale_s or now - began > LONGEST_S:
-                self._left_behind |= self._locks()
-                break
-        self.rest()
-
-    def _is_locked(self) -> bool:
-        return bool(self._locks() - self._left_behind)
-
-    def _locks(self) -> set[tuple[str, int]]:
-        found = set()
-        for name in LOCKS if self._place else ():
-            try:
-                found.add((name, os.stat(f"{self._place}/{name}").st_ino))  # noqa: PTH116
-            except OSError:
-                continue
-        return found
-
-    def _has_moved(self) -> bool:
-        return self._read_head() != self._head
-
-    def _read_head(self) -> str:
-        """Return what HEAD is, and which commit its branch has."""
-        place = self._find()
-        if place is None:
-            return ""
-        head = _text(place / "HEAD")
-        branch = head.removeprefix("ref: ").strip()
-        shared = _text(place / "commondir").strip()
-        return head + _text(place / shared / branch) if branch != head.strip() else head
-
-    def _find(self) -> Path | None:
-        """Return the repository's own folder; in a worktree or a submodule `.git` is a file that names it."""
-        if self._place is None or not self._place.is_dir():
-            self._place = next(filter(None, map(_git_folder, (self._folder, *self._folder.parents))), None)
-        return self._place
+    name: str
+    inode: int
+    mtime_ns: int
 
 
-def _git_folder(folder: Path) -> Path | None:
-    place = folder / ".git"
-    if place.is_file():
-        kind, _, named = _text(place).strip().partition(": ")
-        place = folder / named if kind == "gitdir" else place
-    return place if (place / "HEAD").is_file() else None
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a git directory shows at one moment. Two that differ: git did something in between."""
+
+    locks: frozenset[Lock] = frozenset()
+    head: str = ""
+    """What HEAD names, and which commit that is."""
+    sequences: frozenset[str] = frozenset()
+    stamps: tuple[int, ...] = ()
+    """When anything came to the git directory or went, such as a lock too short to be seen."""
+
+    @property
+    def position(self) -> tuple[str, frozenset[str]]:
+        """Return what stays as it is while git only looks, or adds to the index."""
+        return self.head, self.sequences
+
+    def without(self, locks: frozenset[Lock]) -> "Glance":
+        """Return the same with some locks passed over."""
+        return replace(self, locks=self.locks - locks)
 
 
-def _text(file: Path) -> str:
+def glance(folder: Path) -> Glance:
+    """Return what the repository shows that a folder lies in; an empty glance where there is none."""
+    place = find_git_directory(folder)
+    if place is None:
+        return Glance()
+    sequences = frozenset(name for name in SEQUENCES if _stat(place / name))
+    return Glance(
+        frozenset(lock for name in LOCKS if (lock := _lock(place, name))),
+        _head(place),
+        sequences,
+        tuple(seen.st_mtime_ns for name in (".", *sorted(sequences)) if (seen := _stat(place / name))),
+    )
+
+
+def find_git_directory(folder: Path) -> Path | None:
+    """Return the git directory of the innermost repository that a folder lies in.
+
+    In a worktree and in a submodule `.git` is a file which names it.
+    """
+    for above in (folder, *folder.parents):
+        link = above / ".git"
+        kind, _, named = _line(link).partition(": ")
+        place = Path(os.path.normpath(above / named)) if kind == "gitdir" else link
+        if _line(place / "HEAD"):
+            return place
+    return None
+
+
+def _lock(place: Path, name: str) -> Lock | None:
+    seen = _stat(place / name)
+    return Lock(name, seen.st_ino, seen.st_mtime_ns) if seen else None
+
+
+def _head(place: Path) -> str:
+    head = _line(place / "HEAD")
+    kind, _, branch = head.partition(": ")
+    if kind != "ref":
+        return head
+    # The branches of a worktree lie in the main repository. One without a file of its own is packed away with
+    # others, and gets such a file as soon as it moves.
+    return f"{head} {_line(place / _line(place / 'commondir') / branch)}"
+
+
+def _line(file: Path) -> str:
+    """Return the text of a file that has one line; empty for all else, also for a fifo that nobody fills."""
+    seen = _stat(file)
+    if seen is None or not stat.S_ISREG(seen.st_mode) or seen.st_size > LONGEST_TEXT:
+        return ""
     try:
-        return file.read_text("utf-8", "surrogateescape")
+        return file.read_text("utf-8", "surrogateescape").strip()
     except OSError:
         return ""
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None

@@ -82,6 +82,15 @@ def test_looking_is_not_said(terminal: Terminal, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == ""
 
 
+def test_a_build_that_was_cancelled_is_not_said_to_be_built(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was given up; the next one says when it is built."""
+    terminal.action_finished(BUILD, Cancelled(), 1.5)
+
+    assert capsys.readouterr().err == "devrun: image default: given up after 1.50 s\n"
+
+
 def test_a_failure_is_said_with_its_output_and_its_remedy(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ from devrun.core.actions import (
     CancelBuild,
     HashInputs,
     InspectImage,
+    RemoveContainer,
     RemoveImage,
     RestartContainer,
 )
@@ -22,7 +23,9 @@ from devrun.core.events import (
     InputsHashed,
     Lost,
     RebuildRequested,
+    RestartRequested,
     ShutdownRequested,
+    StartRequested,
     StopRequested,
 )
 from devrun.core.values import Built, Fingerprint
@@ -349,6 +352,51 @@ def test_git_holds_builds_and_restarts_until_it_ends(story: Story) -> None:
         "target web: RecreateContainer (image is newer: requirements.txt changed)",
         "target web: up to date",
     ]
+
+
+def test_an_edit_while_git_is_at_work_is_decided_once_after_it(story: Story) -> None:
+    """However often it was saved; and what is undone by then leads to nothing."""
+    story.tell(GitStarted(story.now))
+    for _ in range(3):
+        story.changed("app.py")
+    assert story.due() == []
+    story.tell(GitEnded(story.now))
+    assert story.settle() == ["target web: RestartContainer (app.py changed)", "target web: up to date"]
+
+    before = story.disk.files["views.py"]
+    story.tell(GitStarted(story.now))
+    story.changed("views.py", content="other")
+    story.changed("views.py", content=before)
+    story.tell(GitEnded(story.now))
+    assert story.settle() == ["target web: up to date"]
+
+
+def test_what_runs_when_git_begins_runs_to_its_end(story: Story) -> None:
+    """A build is not cancelled for a tree that is half another one."""
+    story.changed("requirements.txt")
+    story.finish(story.begin(HashInputs))
+    build = story.begin(BuildImage)
+    story.tell(GitStarted(story.now))
+    story.changed("requirements.txt")
+    assert story.due() == []
+    story.finish(build)
+    assert story.due() == []
+    story.tell(GitEnded(story.now))
+
+    assert story.settle()[0] == "image default: HashInputs (requirements.txt changed)"
+
+
+def test_a_target_can_be_stopped_and_removed_while_git_is_at_work(story: Story) -> None:
+    """To stop needs no file; to start or restart waits for the end, as it would load half a tree."""
+    story.tell(GitStarted(story.now))
+    story.tell(RestartRequested(story.now, (TargetName("web"),)))
+    assert story.settle() == ["target web: a git operation rewrites the tree"]
+    story.tell(StopRequested(story.now, (TargetName("web"),)))
+    assert story.settle() == ["target web: StopContainer (asked to stop)", "target web: stopped"]
+    story.tell(StartRequested(story.now, (TargetName("web"),)))
+    assert story.settle() == ["target web: a git operation rewrites the tree"]
+    story.tell(ShutdownRequested(story.now, remove=True))
+    assert any(isinstance(action, RemoveContainer) for action in story.due())
 
 
 def test_a_build_that_the_engine_takes_with_it_is_no_failure(story: Story) -> None:

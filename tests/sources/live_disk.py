@@ -20,6 +20,7 @@ from devrun.config.project import (
 from devrun.core.events import DiskRead, FilesChanged, GitEnded, GitStarted, ProjectChanged
 from devrun.core.values import Digest
 from devrun.sources.disk import Disk, Told
+from devrun.sources.settling import LIMITS, Limits
 
 LIMIT_S = 60.0
 """Long for a machine under load; the time that a stopped process is stopped counts too."""
@@ -97,13 +98,13 @@ def make_project(
 class Live:
     """What came of a disk so far."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, limits: Limits = LIMITS) -> None:
         self.project = project
         self.root = project.root
         self.deaths: queue.SimpleQueue[tuple[str, BaseException]] = queue.SimpleQueue()
         self.said: dict[str, str] = {}
         self.disk = Disk(
-            project, self._take, self._notice, lambda part, error: self.deaths.put((part, error))
+            project, self._take, self._notice, lambda part, error: self.deaths.put((part, error)), limits
         )
         self.digests: dict[TargetName, Digest] = {}
         self._batches: queue.SimpleQueue[FilesChanged] = queue.SimpleQueue()
@@ -161,6 +162,16 @@ class Live:
         while self.digests.get(WEB) != expected:
             self.batch()
 
+    def told_until(self, last: type[Told]) -> list[Told]:
+        """Return all that was told and not taken from here yet, until something of a kind was."""
+        events: list[Told] = []
+        while not (events and isinstance(events[-1], last)):
+            try:
+                events.append(self.told.get(timeout=LIMIT_S))
+            except queue.Empty:
+                raise AssertionError(f"no {last.__name__} after {events}; said: {self.said}") from None
+        return events
+
     def await_notice(self, subject: str, text: str) -> None:
         """Wait until a subject's notice contains a text; the empty text: until there is no notice."""
         with self._changed:
@@ -196,9 +207,9 @@ class Live:
 
 
 @contextmanager
-def live(project: Project) -> Iterator[Live]:
+def live(project: Project, limits: Limits = LIMITS) -> Iterator[Live]:
     """A disk that watches, its first batch taken; at the end its thread has ended, and nothing died."""
-    made = Live(project)
+    made = Live(project, limits)
     made.disk.start()
     made.batch()
     try:
@@ -209,10 +220,10 @@ def live(project: Project) -> Iterator[Live]:
 
 
 @contextmanager
-def watching(root: Path, files: Mapping[str, str] = FILES) -> Iterator[Live]:
+def watching(root: Path, files: Mapping[str, str] = FILES, limits: Limits = LIMITS) -> Iterator[Live]:
     """A disk on a folder of two scripts, which watches already."""
     write(root, files)
-    with live(make_project(root)) as made:
+    with live(make_project(root), limits) as made:
         made.rest()
         yield made
 
