@@ -68,9 +68,10 @@ class _Reading:
 
     def escape(self) -> str:
         """Return the escape sign where words have kept one, for it decides what they say."""
-        texts = (text for one in self._instructions() for text in (*one.words, *one.flags, one.text))
-        outside = (stage.base for stage in self.needed)
-        kept = any("\\" in text or "`" in text for text in (*texts, *outside))
+        texts = [text for one in self._instructions() for text in (*one.words, *one.flags, one.text)]
+        texts += [doc.content for one in self._instructions() for doc in one.heredocs]
+        texts += [stage.base for stage in self.needed]
+        kept = any("\\" in text or "`" in text for text in texts)
         return self.dockerfile.escape if kept else ""
 
     def target_stage(self, wanted: str | None) -> str | None:
@@ -110,8 +111,7 @@ class _Reading:
     def _outer_words(self) -> list[list[object]]:
         starts = (at for at, one in enumerate(self.dockerfile.instructions) if one.keyword == "FROM")
         words = (word for one in self.dockerfile.instructions[: next(starts)] for word in one.words)
-        names = (word.partition("=")[0] for word in words)
-        return [[word, self.args.get(name)] for word, name in zip(words, names, strict=True)]
+        return [[word, self.args.get(word.partition("=")[0])] for word in words]
 
     def _flags(self, one: Instruction) -> list[object]:
         """Return the flags by name; several of one name stay in their order."""

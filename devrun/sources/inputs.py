@@ -108,11 +108,7 @@ def find_inputs(
     search.judge(entries)
     search.wish()
     bases = dockerfile.bases(image.stage, image.args) if dockerfile else ()
-    said = [
-        *_said(image, text, dockerfile),
-        bases,
-        _ignoring(ignored) if search.hides else (),
-    ]
+    said = [*_said(image, text, dockerfile), _ignoring(ignored) if search.hides else ()]
     return Inputs(
         files=tuple(search.files.values()),
         fingerprint=_fingerprint([said, sorted(search.contents.items())]),
