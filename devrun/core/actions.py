@@ -7,7 +7,7 @@ then: so an edit that comes during an action is never lost.
 from dataclasses import dataclass
 
 from devrun.config.project import ImageName, Spec, TargetName
-from devrun.core.values import Broken, ContainerId, Digest, Fingerprint, ImageId, Saved
+from devrun.core.values import UNWRITTEN, Broken, ContainerId, Digest, Fingerprint, ImageId, Saved, Spelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class BuildImage:
     fingerprint: Fingerprint
     build: int
     cause: str
+    spelling: Spelling = UNWRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,10 @@ def values_of(action: Action) -> tuple[object, ...]:
     match action:
         case HashInputs() | InspectImage() | InspectTarget():
             return (action.revision,)
-        case BuildImage() | CancelBuild():
+        case BuildImage():
+            # What a builder refuses may mean the same as what it takes: only the text tells them apart.
+            return (action.fingerprint, action.build, action.spelling)
+        case CancelBuild():
             return (action.fingerprint, action.build)
         case RemoveImage():
             return (action.fingerprint,)

@@ -130,7 +130,7 @@ def _superseded_build(name: ImageName, image: Image) -> CancelBuild | None:
     building = image.running
     if not isinstance(building, BuildImage) or image.cancelling or image.fingerprint is None:
         return None
-    if values_of(building) == (image.fingerprint, image.build):
+    if (building.fingerprint, building.build) == (image.fingerprint, image.build):
         return None
     return CancelBuild(name, building.fingerprint, building.build, image.cause)
 
@@ -141,7 +141,7 @@ def _decide_observed_image(state: State, name: ImageName, image: Image) -> Decis
         return Hold(HoldKind.UNUSED, "no target wants it")
     if image.current is None and _is_needed(image, users):
         assert image.fingerprint is not None  # else it would have been hashed first
-        build = BuildImage(name, image.fingerprint, image.build, image.cause)
+        build = BuildImage(name, image.fingerprint, image.build, image.cause, image.spelling)
         return _unless_failed(build, image.failures)
     if removal := _next_removal(state, name, image):
         return removal

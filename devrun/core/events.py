@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 
 from devrun.config.project import ImageName, TargetName
 from devrun.core.actions import Action
-from devrun.core.values import Broken, Built, Container, Digest, Fingerprint, RunId, Saved
+from devrun.core.values import (
+    UNWRITTEN,
+    Broken,
+    Built,
+    Container,
+    Digest,
+    Fingerprint,
+    RunId,
+    Saved,
+    Spelling,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +210,8 @@ class InputsHashed:
     """Outcome of HashInputs."""
 
     fingerprint: Fingerprint
+    spelling: Spelling = UNWRITTEN
+    """A hash of how the inputs are written, which decides only whether a failed build is tried again."""
 
 
 @dataclass(frozen=True, slots=True)

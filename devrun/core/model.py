@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from devrun.config.project import ImageName, Project, Spec, TargetName
 from devrun.core.actions import HashInputs, ImageAction, TargetAction
 from devrun.core.values import (
+    UNWRITTEN,
     Broken,
     Built,
     Container,
@@ -23,6 +24,7 @@ from devrun.core.values import (
     Phase,
     RunId,
     Saved,
+    Spelling,
 )
 
 Failures = Mapping[str, Failure]
@@ -34,6 +36,8 @@ class Image:
     """What is wanted of an image, and what is known of it."""
 
     fingerprint: Fingerprint | None = None
+    spelling: Spelling = UNWRITTEN
+    """How the inputs are written; by it a failed build is tried again where its meaning is the same."""
     inputs_revision: int = 0
     doubts: frozenset[int] = frozenset()
     """The batches that put the fingerprint in doubt and are neither decided nor built yet."""

@@ -131,10 +131,11 @@ def _end_image(image: Image, action: ImageAction, event: ActionFinished) -> Imag
 
 def _write_back_image(image: Image, action: ImageAction, event: ActionFinished) -> Image:
     match action, event.outcome:
-        case HashInputs(), InputsHashed(fingerprint=fingerprint):
+        case HashInputs(), InputsHashed(fingerprint=fingerprint, spelling=spelling):
             # Another batch may have put the fingerprint in doubt while it was worked out.
             is_current = action.revision == image.inputs_revision
-            return _proven(replace(image, fingerprint=fingerprint)) if is_current else image
+            hashed = replace(image, fingerprint=fingerprint, spelling=spelling)
+            return _proven(hashed) if is_current else image
         case InspectImage(), ImageInspected(built=built):
             is_current = action.revision == image.built_revision
             return _proven(replace(image, built=built)) if is_current else image
@@ -160,7 +161,7 @@ def _proven(image: Image) -> Image:
 def _without_doubts(image: Image) -> Image:
     """Once the image is there, or its build has failed, nothing has to wait for it any more."""
     failure = image.failures.get("BuildImage")
-    has_failed = failure is not None and failure.values == (image.fingerprint, image.build)
+    has_failed = failure is not None and failure.values == (image.fingerprint, image.build, image.spelling)
     return replace(image, doubts=frozenset()) if image.current or has_failed else image
 
 

@@ -14,6 +14,10 @@ ContainerId = NewType("ContainerId", str)
 ImageId = NewType("ImageId", str)
 Fingerprint = NewType("Fingerprint", str)
 """Content hash of an image's build inputs; it stands in the image's tag."""
+Spelling = NewType("Spelling", str)
+"""A hash of how build inputs are written: it may differ where the fingerprint is the same."""
+UNWRITTEN = Spelling("")
+"""That of inputs which nobody has read yet."""
 RunId = tuple[ContainerId, float]
 """Which run of which container: its id, and when its main process started."""
 

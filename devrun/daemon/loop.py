@@ -23,7 +23,7 @@ from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.core.actions import Action, BuildImage, CancelBuild, values_of
+from devrun.core.actions import Action, BuildImage, CancelBuild
 from devrun.core.decide import Decision, Hold, decide_image, decide_target, is_settled
 from devrun.core.events import (
     ActionFinished,
@@ -275,7 +275,8 @@ class Daemon:
 
     def _is_building(self, cancellation: CancelBuild) -> bool:
         running = self._state.images[cancellation.image].running
-        return isinstance(running, BuildImage) and values_of(running) == values_of(cancellation)
+        wanted = (cancellation.fingerprint, cancellation.build)
+        return isinstance(running, BuildImage) and (running.fingerprint, running.build) == wanted
 
     def _perform(self, action: Action) -> Outcome:
         engine = self._monitor.engine

@@ -64,7 +64,7 @@ def do(action: Action, project: Project, disk: Disk, engine: Engine, progress: P
 def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:  # noqa: C901 - a table
     match action:
         case HashInputs(image=image):
-            return InputsHashed(disk.hash_inputs(image))
+            return InputsHashed(disk.hash_inputs(image), disk.inputs(image).spelling)
         case InspectImage(image=image):
             built = engine.inspect_image(image)
             _learn(disk, image, built)

@@ -3,7 +3,7 @@
 The contents that it collects are meanings where they are understood, hashes of bytes elsewhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class Search:
     """Why a file, present or not, puts the fingerprint in doubt."""
     contents: dict[str, object] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    understood: set[Path] = field(default_factory=set)
+    """Files that count by their meaning."""
     hides: bool = False
     """The image has files, taken by a directory or pattern, that the mount hides."""
 
@@ -68,6 +70,15 @@ class Search:
             verdict = self.rules.wished(entry.path)
             if verdict and entry.path not in self.files:
                 self._add(entry, "", verdict)
+
+    def expect(self, missing: Iterable[Path]) -> None:
+        """Take note of what is named and not there, so that its coming is noticed, whatever shows it then."""
+        for path in missing:
+            self.reasons.setdefault(path, "named by an instruction, and not there")
+
+    def written(self) -> list[tuple[str, str]]:
+        """Return the bytes' hashes of all files that count by their meaning."""
+        return sorted((str(path), self._bytes(path)) for path in {*self.understood, *self.known})
 
     def _add(self, entry: Entry, name: str, verdict: Verdict) -> None:
         reached = self.files.get(entry.path)
@@ -96,6 +107,7 @@ class Search:
             return ["unreadable"]
 
     def _meant(self, entry: Entry, found: Meaning) -> object:
+        self.understood |= set(found.files)
         how = "named by" if has_tables(entry.name) else "reached by -r or -c from"
         for file in found.files[1:]:
             self._reach(file, f"{how} {entry.name}")
@@ -115,6 +127,9 @@ class Search:
 
     def _archive(self, path: Path, origin: str) -> str:
         self.reasons.setdefault(path, f"installed by {origin}")
+        return self._bytes(path)
+
+    def _bytes(self, path: Path) -> str:
         try:
             return "directory" if path.is_dir() else self.hash_file(path)
         except (OSError, ValueError):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from devrun.config.project import ImageConfig, Project, TargetConfig
 from devrun.core.report import Problem
-from devrun.core.values import BuildContext, Fingerprint
+from devrun.core.values import BuildContext, Fingerprint, Spelling
 from devrun.sources.content import HashFile
 from devrun.sources.context_tree import Entry, list_entries
 from devrun.sources.dockerfile import Dockerfile, Take, foreign_syntax
@@ -39,6 +39,8 @@ class Inputs:
 
     files: tuple[InputFile, ...]
     fingerprint: Fingerprint
+    spelling: Spelling
+    """A hash of their bytes, and of what an instruction names and is not there."""
     context: BuildContext
     watched: frozenset[Path]
     """Files, present or not, whose change puts the fingerprint in doubt; `concerns` knows of more."""
@@ -107,17 +109,20 @@ def find_inputs(
     search = Search(rules, known, hash_file, read)
     search.judge(entries)
     search.wish()
+    missing = tuple(_missing(context, said_takes, entries, ignored))
+    search.expect(context / source for source, _ in missing)
     bases = dockerfile.bases(image.stage, image.args) if dockerfile else ()
     said = [*_said(image, text, dockerfile), _ignoring(ignored) if search.hides else ()]
     return Inputs(
         files=tuple(search.files.values()),
-        fingerprint=_fingerprint([said, sorted(search.contents.items())]),
+        fingerprint=Fingerprint(_digest([said, sorted(search.contents.items())])),
+        spelling=Spelling(_digest([said, search.written(), [source for source, _ in missing]])),
         context=BuildContext(text, tuple((f.path, f.name) for f in search.files.values() if f.name), bases),
         watched=frozenset(search.reasons),
         problems=(
             *problems,
             *(Problem(problem) for problem in ignored.problems),
-            *_missing(context, said_takes, entries, ignored),
+            *(problem for _, problem in missing),
             *search.problems,
         ),
         _reasons=search.reasons,
@@ -176,8 +181,8 @@ def _linked(context: Path, takes: Sequence[Take]) -> Iterator[Take]:
 
 def _missing(
     context: Path, takes: Sequence[Take], entries: Sequence[Entry], ignored: IgnoreRules
-) -> Iterator[Problem]:
-    """Yield what an instruction names and the context does not have."""
+) -> Iterator[tuple[str, Problem]]:
+    """Yield what an instruction names and the context does not have, with the problem in words."""
     names = {entry.name for entry in entries}
     above = {name[:at] for name in names for at, char in enumerate(name) if char == "/"} | {""}
     for take in takes:
@@ -187,10 +192,8 @@ def _missing(
             rule = ignored.match(source)
             cause = f"excluded by {rule}" if rule and not rule.negated else "not there"
             near = get_close_matches(source, [entry.name for entry in _siblings(context, source, ignored)])
-            yield Problem(
-                f"{take}: {source!r} in the build context is {cause}",
-                f"there is {near[0]!r}" if near else "",
-            )
+            hint = f"there is {near[0]!r}" if near else ""
+            yield source, Problem(f"{take}: {source!r} in the build context is {cause}", hint)
 
 
 def _is_there(context: Path, source: str, names: set[str]) -> bool:
@@ -220,6 +223,6 @@ def _ignoring(ignored: IgnoreRules) -> list[str]:
     return said if any(rule.negated for rule in ignored.rules) else sorted(set(said))
 
 
-def _fingerprint(content: object) -> Fingerprint:
+def _digest(content: object) -> str:
     # Names on disk may be no UTF-8; JSON writes them by escapes, so that they can be hashed.
-    return Fingerprint(hashlib.sha256(json.dumps(content).encode()).hexdigest()[:FINGERPRINT_LENGTH])
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:FINGERPRINT_LENGTH]

@@ -59,6 +59,7 @@ from devrun.core.values import (
     Loaded,
     Phase,
     Saved,
+    Spelling,
 )
 
 OURS = "cpython-313"
@@ -232,7 +233,7 @@ class Story:
             return failure
         match action:
             case HashInputs(image=name):
-                return InputsHashed(self.fingerprint(name))
+                return InputsHashed(self.fingerprint(name), self.spelling(name))
             case InspectImage(image=name):
                 return ImageInspected(
                     tuple(b for (image, _), b in self.world.images.items() if image == name)
@@ -305,6 +306,10 @@ class Story:
         """Return the meaning of an image's inputs: a comment does not count."""
         contents = [self.disk.files[path].split("#")[0] for path in self.inputs[ImageName(image)]]
         return Fingerprint(digest_of(*contents))
+
+    def spelling(self, image: str = "default") -> Spelling:
+        """Return how an image's inputs are written, comments included."""
+        return Spelling(digest_of(*(self.disk.files[path] for path in self.inputs[ImageName(image)])))
 
     def serves_newest(self, name: str = "web") -> bool:
         """Tell whether a target runs the present source, in the present image, with the present settings."""

@@ -83,6 +83,22 @@ def test_an_earlier_meaning_is_a_swap_without_a_build(story: Story) -> None:
     ]
 
 
+def test_a_removal_that_the_engine_tells_of_first_brings_no_build(story: Story) -> None:
+    """The event of a removed tag comes before the removal's own end, and the wanted image is still there."""
+    for content in ("one", "two", "three"):
+        story.changed("requirements.txt", content=content)
+        story.settle()
+    story.changed("requirements.txt", content="four")
+    story.finish(story.begin(HashInputs))
+    story.finish(story.begin(BuildImage))
+    removal = story.begin(RemoveImage)
+    story.tell(ImageTouched(story.passed(1), DEFAULT))
+    story.finish(removal)
+
+    assert not any("BuildImage" in line for line in story.settle())
+    assert story.serves_newest()
+
+
 def test_a_build_whose_inputs_change_is_cancelled_and_begun_anew(story: Story) -> None:
     """The newest inputs win, and the stale build does not run to its end."""
     story.changed("requirements.txt", content="one")
@@ -175,6 +191,33 @@ def test_the_failure_of_a_build_outlives_the_success_of_other_actions(story: Sto
     story.settle()
 
     assert hold_of(story) is HoldKind.FAILED
+
+
+def test_a_failed_build_is_tried_again_where_its_inputs_are_written_in_another_way(story: Story) -> None:
+    """A comment means nothing, but what was refused may be mended without another meaning."""
+    story.failing["BuildImage"] = Failed("bad Dockerfile")
+    story.changed("requirements.txt", content="nonsense")
+    story.settle()
+    story.changed("requirements.txt", content="nonsense")
+    assert not any("BuildImage" in line for line in story.settle())
+
+    story.failing.clear()
+    story.changed("requirements.txt", content="nonsense# mended")
+    assert story.settle()[1].startswith("image default: BuildImage")
+    assert story.serves_newest()
+
+
+def test_what_is_mended_during_a_build_is_tried_once_that_has_failed(story: Story) -> None:
+    """The failure is one of the text that the build was decided with."""
+    story.changed("requirements.txt", content="nonsense")
+    story.finish(story.begin(HashInputs))
+    build = story.begin(BuildImage)
+    story.changed("requirements.txt", content="nonsense# mended")
+    story.finish(story.begin(HashInputs))
+    story.finish(build, Failed("bad Dockerfile"))
+
+    assert story.settle()[0].startswith("image default: BuildImage")
+    assert story.serves_newest()
 
 
 def test_a_rebuild_by_command_builds_the_same_fingerprint_anew(story: Story) -> None:
