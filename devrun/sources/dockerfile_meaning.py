@@ -64,7 +64,9 @@ class _Reading:
         """Return the arguments that have an effect, and whose values no instruction's meaning holds."""
         held = (one.trigger for one in self._instructions() if one.trigger)
         names = {word.partition("=")[0] for one in held if one.keyword == "ARG" for word in one.words}
-        return frozenset(names) | PROXY_ARGS | PLATFORM_ARGS
+        # BuildKit heeds its own arguments, and the time to write into files, without a declaration.
+        own = {name for name in self.args if name.startswith("BUILDKIT_") or name == "SOURCE_DATE_EPOCH"}
+        return frozenset(names | own) | PROXY_ARGS | PLATFORM_ARGS
 
     def escape(self) -> str:
         """Return the escape sign where words have kept one, for it decides what they say."""
