@@ -93,11 +93,6 @@ def moves_files(steps: Iterable[Step]) -> bool:
     return any(words & _MOVERS for words in _each_run(steps))
 
 
-def installs(text: str) -> bool:
-    """Return whether the text of a RUN calls an installer."""
-    return _installs(_words(text))
-
-
 def _installs(words: set[str]) -> bool:
     return any(
         posixpath.basename(word) in _INSTALLERS and ("/" not in word or "/bin/" in word) for word in words

@@ -151,7 +151,7 @@ class Dockerfile:
         for stage in self.needed(wanted, args):
             if self.below(stage, args) is None:
                 found[self.filled(stage.base, args) or ""] = None
-            for name in _froms(self._instructions(stage, args)):
+            for name in _froms(self.executed(stage, args)):
                 if self.named(name) is None:
                     found[name] = None
         return tuple(name for name in found if name not in ("", SCRATCH))
@@ -204,10 +204,10 @@ class Dockerfile:
 
     def _reached(self, stage: Stage, args: Mapping[str, str]) -> list[Stage]:
         below = self.below(stage, args)
-        others = (self.named(name) for name in _froms(self._instructions(stage, args)))
+        others = (self.named(name) for name in _froms(self.executed(stage, args)))
         return [*([below] if below else []), *(other for other in others if other)]
 
-    def _instructions(self, stage: Stage, args: Mapping[str, str]) -> tuple[Instruction, ...]:
+    def executed(self, stage: Stage, args: Mapping[str, str]) -> tuple[Instruction, ...]:
         """Return what is executed in a stage: what the stage below held back comes first."""
         below = self.below(stage, args)
         held = (one.trigger for one in below.instructions) if below else ()
@@ -240,7 +240,7 @@ class Dockerfile:
                 "/" if scratch else self.base_workdirs.get(stage.index),
             )
         steps = []
-        for instruction in self._instructions(stage, args):
+        for instruction in self.executed(stage, args):
             steps.append(Step(instruction, scope, workdir))
             scope, workdir = self._after(steps[-1], args)
         return steps, Step(self.instructions[0], scope, workdir)
@@ -297,9 +297,9 @@ class Dockerfile:
         yield Take(one.line, stage, one.keyword, sources, one.text, self.origin, destination, into, parents)
 
 
-def foreign_syntax(text: str) -> str | None:
-    """Return the `# syntax=` that hands the file to a frontend other than Docker's own, if one does."""
-    syntax = read_directives(text).get("syntax", "")
+def foreign_syntax(text: str, args: Mapping[str, str]) -> str | None:
+    """Return the frontend other than Docker's own to which `# syntax=`, or an argument, hands the file."""
+    syntax = args.get("BUILDKIT_SYNTAX") or read_directives(text).get("syntax", "")
     return syntax if syntax and not _OURS.match(syntax) else None
 
 

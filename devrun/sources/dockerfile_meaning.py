@@ -64,13 +64,16 @@ class _Reading:
         """Return the arguments that have an effect, and whose values no instruction's meaning holds."""
         held = (one.trigger for one in self._instructions() if one.trigger)
         names = {word.partition("=")[0] for one in held if one.keyword == "ARG" for word in one.words}
-        return frozenset(names) | PROXY_ARGS | PLATFORM_ARGS
+        # BuildKit heeds its own arguments, and the time to write into files, without a declaration.
+        own = {name for name in self.args if name.startswith("BUILDKIT_") or name == "SOURCE_DATE_EPOCH"}
+        return frozenset(names | own) | PROXY_ARGS | PLATFORM_ARGS
 
     def escape(self) -> str:
         """Return the escape sign where words have kept one, for it decides what they say."""
-        texts = (text for one in self._instructions() for text in (*one.words, *one.flags, one.text))
-        outside = (stage.base for stage in self.needed)
-        kept = any("\\" in text or "`" in text for text in (*texts, *outside))
+        texts = [text for one in self._instructions() for text in (*one.words, *one.flags, one.text)]
+        texts += [doc.content for one in self._instructions() for doc in one.heredocs]
+        texts += [stage.base for stage in self.needed]
+        kept = any("\\" in text or "`" in text for text in texts)
         return self.dockerfile.escape if kept else ""
 
     def target_stage(self, wanted: str | None) -> str | None:
@@ -110,8 +113,7 @@ class _Reading:
     def _outer_words(self) -> list[list[object]]:
         starts = (at for at, one in enumerate(self.dockerfile.instructions) if one.keyword == "FROM")
         words = (word for one in self.dockerfile.instructions[: next(starts)] for word in one.words)
-        names = (word.partition("=")[0] for word in words)
-        return [[word, self.args.get(name)] for word, name in zip(words, names, strict=True)]
+        return [[word, self.args.get(word.partition("=")[0])] for word in words]
 
     def _flags(self, one: Instruction) -> list[object]:
         """Return the flags by name; several of one name stay in their order."""

@@ -6,7 +6,7 @@ anyway; with the exceptions that `InputRules.verdict` lists. Files need not exis
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from devrun.config.project import (
 from devrun.sources.carried import Handed, handed_on, resting_places
 from devrun.sources.dependency_files import (
     has_tables,
-    installs,
     is_dependency_file,
     is_named,
     moves_files,
@@ -32,6 +31,7 @@ from devrun.sources.dependency_files import (
 from devrun.sources.dockerfile import Dockerfile, Step, Take
 from devrun.sources.globs import PatternError, clean, ignore_matcher
 from devrun.sources.placement import Placement, placements
+from devrun.sources.run_commands import reads_anything
 from devrun.sources.unwatched import BUILT_IN
 
 _HIDDEN = ": shown by the mount instead"
@@ -83,6 +83,23 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A RUN that may read any file of its stage."""
+
+    stage: int
+    line: int
+    chain: frozenset[int]
+    """The stages whose files are in its own."""
+
+    def sees(self, take: Take, stages: frozenset[int]) -> bool:
+        """Return whether it may read what `take` took, which came to lie in these stages."""
+        if take.keyword == "RUN":
+            return (self.stage, self.line) == (take.stage, take.line)
+        is_earlier = self.stage == take.stage and self.line < take.line
+        return not is_earlier and not self.chain.isdisjoint(stages)
+
+
+@dataclass(frozen=True, slots=True)
 class InputRules:
     """The rules for one image and its targets."""
 
@@ -100,6 +117,8 @@ class InputRules:
     """The words of RUN lines."""
     readers: frozenset[str] = frozenset()
     """The words of RUN lines that install nothing."""
+    open_runs: tuple[OpenRun, ...] = ()
+    """RUNs that may read anything."""
     moves: bool = False
     """A RUN may bring files elsewhere."""
     handed: tuple[Handed, ...] = ()
@@ -156,9 +175,12 @@ class InputRules:
         take, destination = placement.take, placement.destination
         if self.moves or is_named(self.readers, name, destination):
             return False
-        if take.keyword == "RUN":
-            return installs(take.text)
         places = resting_places(take.stage, destination, self.handed)
+        stages = frozenset({take.stage, *(stage for stage, _ in places)})
+        if any(run.sees(take, stages) for run in self.open_runs):
+            return False
+        if take.keyword == "RUN":
+            return True
         on_image = (path for stage, path in places if stage in self.on_image)
         return all(self._shows(self.context / name, path) for path in on_image)
 
@@ -209,11 +231,20 @@ def input_rules(
         ),
         words=run_words(steps),
         readers=reader_words(steps),
+        open_runs=tuple(_open_runs(dockerfile, image)),
         moves=moves_files(steps),
         handed=handed_on(dockerfile, image.stage, image.args),
         inputs=image.inputs,
         runtime=Runtime(place, started, tuple(sorted(dockerfile.variables(image.stage, image.args).items()))),
     )
+
+
+def _open_runs(dockerfile: Dockerfile, image: ImageConfig) -> Iterator[OpenRun]:
+    for stage in dockerfile.needed(image.stage, image.args):
+        chain = frozenset(one.index for one in dockerfile.chain(str(stage.index), image.args))
+        for one in dockerfile.executed(stage, image.args):
+            if one.keyword == "RUN" and reads_anything(one):
+                yield OpenRun(stage.index, one.line, chain)
 
 
 def _shown(target: TargetConfig, workdir: str | None) -> Shown:

@@ -126,11 +126,7 @@ def find_inputs(
     missing = tuple(_missing(context, said_takes, entries, ignored))
     search.expect(context / source for source, _ in missing)
     bases = dockerfile.bases(image.stage, image.args) if dockerfile else ()
-    said = [
-        *_said(image, text, dockerfile),
-        bases,
-        _ignoring(ignored) if search.hides else (),
-    ]
+    said = [*_said(image, text, dockerfile), _ignoring(ignored) if search.hides else ()]
     return Inputs(
         files=tuple(search.files.values()),
         fingerprint=Fingerprint(_digest([said, sorted(search.contents.items())])),
@@ -156,7 +152,7 @@ def _read_dockerfile(image: ImageConfig, read: Read) -> tuple[str, Dockerfile | 
         text = read(image.dockerfile).decode("utf-8", "surrogateescape")
     except OSError as error:
         return "", None, [Problem(f"{image.dockerfile.name}: {error.strerror or error}")]
-    if foreign_syntax(text):
+    if foreign_syntax(text, image.args):
         return text, None, []
     try:
         dockerfile = Dockerfile.parse(text, image.dockerfile.name)
@@ -184,7 +180,7 @@ def _read_ignore_file(image: ImageConfig, context: Path, read: Read) -> tuple[Ig
 
 def _unknown_takes(text: str, image: ImageConfig) -> tuple[Take, ...]:
     """Return what a file takes that only another frontend understands: anything. A broken one: nothing."""
-    syntax = foreign_syntax(text)
+    syntax = foreign_syntax(text, image.args)
     return (Take(1, 0, "COPY", None, f"# syntax={syntax}", image.dockerfile.name),) if syntax else ()
 
 

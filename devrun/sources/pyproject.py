@@ -120,6 +120,12 @@ _LISTS_OF_FILES: tuple[_Path, ...] = (
     ("tool", "hatch", "metadata", "hooks", "requirements_txt", "optional-dependencies", "*"),
 )
 """Where requirement files are named that stand in for lists."""
+_FILES_BY_BYTES: tuple[_Path, ...] = (
+    ("tool", "setuptools", "dynamic", "version", "file"),
+    ("tool", "setuptools", "dynamic", "entry-points", "file"),
+    ("tool", "hatch", "version", "path"),
+)
+"""Where files are named whose text becomes a part of what is installed."""
 _FIND_LINKS: tuple[_Path, ...] = (("tool", "uv", "find-links"), ("tool", "uv", "pip", "find-links"))
 
 
@@ -164,8 +170,9 @@ def _tables(data: Mapping[str, object]) -> dict[str, object]:
     found = {name: data[name] for name in _STANDARD if name in data}
     if isinstance(tools, dict):
         known = _INSTALLERS | _builders(data.get("build-system"))
-        parts = {name: table for name, table in tools.items() if _takes_part(name, known)}
-        found |= {"tool": parts} if parts else {}
+        kept = {name: table for name, table in tools.items() if _takes_part(name, known)}
+        # A first table that does not count leaves the file as if there were none.
+        found |= {"tool": kept} if kept else {}
     return found
 
 
@@ -220,9 +227,12 @@ def _included(entry: object) -> object:
 
 
 def _archives(tables: Mapping[str, object], directory: Path) -> Iterator[Path]:
-    """Yield the archives, and the directories of archives, whose content is installed."""
+    """Yield the files, and the directories of archives, whose content is installed."""
     for at, text in _strings(tables, ()):
         yield from (directory / found for found in local_archives(text))
+        # A version that stands in code changes with the code: then the mount's is the one that counts.
+        if _is_one_of(at, _FILES_BY_BYTES) and not text.endswith(".py"):
+            yield directory / text
         if _is_one_of(at, _FIND_LINKS) and "://" not in text:
             yield directory / text
 

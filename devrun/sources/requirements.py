@@ -6,10 +6,12 @@ that `-r` and `-c` name are followed, relative to the file that names them, as p
 requirement stands is no meaning, whether it is a constraint is.
 """
 
+import codecs
 import hashlib
 import json
 import posixpath
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +24,17 @@ _Row = tuple[str, ...]
 
 _NAMED = re.compile(r"(?:.*[-_.])?(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in|pip)", re.IGNORECASE)
 _COMMENT = re.compile(r"(^|\s+)#.*$")
-_OPTION = re.compile(r"(--?[a-zA-Z][\w-]*)(?:\s*=\s*|\s+|(?=[^\w\s-]))?(.*)", re.DOTALL)
+_ENCODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
 _OF_REQUIREMENT = re.compile(r"\s+(?=--[a-z])")
 _LOCAL = re.compile(r"(?:file:(?://)?)?([^\s;#\[]+\.(?:whl|tar\.gz|tar\.bz2|tgz|zip|tar))(?![\w.])")
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    # Those of UTF-32 begin with those of UTF-16.
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 _LONG = {
     "-r": "--requirement",
     "-c": "--constraint",
@@ -116,11 +126,9 @@ def _follow(path: Path, reading: _Reading, *, constraint: bool) -> None:
     except (OSError, ValueError) as error:  # A name with a NUL is a ValueError.
         reading.rows.add(("unreadable", reading.place(path), type(error).__name__))
         return
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+    text, is_sure = _decoded(content)
+    if not is_sure:
         reading.rows.add(("bytes", reading.place(path), hashlib.sha256(content).hexdigest()))
-        return
     for line in _lines(text):
         _take(line, path.parent, reading, constraint=constraint)
 
@@ -133,7 +141,11 @@ def _take(line: str, directory: Path, reading: _Reading, *, constraint: bool) ->
     if requirement is not None:
         reading.rows.add((kind, *requirement))
         return
-    name, value = _option(line)
+    for name, value in _options(line):
+        _take_option(kind, name, value, directory, reading)
+
+
+def _take_option(kind: str, name: str, value: str, directory: Path, reading: _Reading) -> None:
     if name in _FOLLOWED and "://" not in value and "${" not in value:
         _follow(directory / value, reading, constraint=name == "--constraint")
     elif name in _IN_ANY_ORDER:
@@ -162,13 +174,39 @@ def _lines(text: str) -> Iterator[str]:
         yield _COMMENT.sub("", joined).strip()
 
 
-def _option(line: str) -> tuple[str, str]:
-    """Return an option by its long name with its value; the exact text, without a name, of what is none."""
-    found = _OPTION.fullmatch(line)
-    if not found:
-        return "", line
-    name, value = _LONG.get(found[1], found[1]), found[2].strip()
-    short = found[1][:2]
-    if not found[1].startswith("--") and len(found[1]) > 2:
-        name, value = _LONG.get(short, short), f"{found[1][2:]}{found[2]}".strip()
-    return name, value.strip("\"'")
+def _options(line: str) -> Iterator[tuple[str, str]]:
+    """Yield the options of a line by their long names; the exact text, without a name, of what has none."""
+    try:
+        words = shlex.split(line) if line.startswith("-") else []
+    except ValueError:  # A quote is open: pip refuses the line.
+        words = []
+    if not words:
+        yield "", line
+    while words:
+        name, value = _option(words.pop(0))
+        takes_next = not value and words and not words[0].startswith("-")
+        yield name, words.pop(0) if takes_next else value
+
+
+def _option(word: str) -> tuple[str, str]:
+    """Return the long name of an option, and the value that is glued to it."""
+    if word.startswith("--") or len(word) == 2:
+        name, _, value = word.partition("=")
+    else:
+        name, value = word[:2], word[2:].removeprefix("=")
+    return _LONG.get(name, name), value
+
+
+def _decoded(content: bytes) -> tuple[str, bool]:
+    """Return the text as pip decodes it, and whether that is sure."""
+    mark = next((mark for mark in _BYTE_ORDER_MARKS if content.startswith(mark)), b"")
+    text, is_sure = _text(content.removeprefix(mark), _BYTE_ORDER_MARKS.get(mark, "utf-8"))
+    declared = next(filter(None, map(_ENCODING.match, content.split(b"\n", 2)[:2])), None)
+    return text, is_sure and (bool(mark) or declared is None or declared[1].lower() in (b"utf-8", b"utf8"))
+
+
+def _text(content: bytes, encoding: str) -> tuple[str, bool]:
+    try:
+        return content.decode(encoding), True
+    except UnicodeDecodeError:
+        return content.decode(encoding, "replace"), False

@@ -6,6 +6,7 @@ from devrun.core.actions import (
     CancelBuild,
     HashInputs,
     InspectImage,
+    RecreateContainer,
     RemoveContainer,
     RemoveImage,
     RestartContainer,
@@ -479,3 +480,22 @@ def test_an_image_heard_of_before_its_build_ends_hides_no_other(story: Story) ->
         "target web: RecreateContainer (image is newer: requirements.txt changed)",
         "target web: up to date",
     ]
+
+
+def test_an_image_heard_of_while_another_is_removed_is_asked_for(story: Story) -> None:
+    """The end of the removal does not stand for a list of what else is there."""
+    for content in ("one", "two", "three"):
+        story.changed("requirements.txt", content=content)
+        story.passed(1)
+        if content != "three":
+            story.settle()
+    for action in (HashInputs, BuildImage, RecreateContainer):
+        story.finish(story.begin(action))
+    removal = story.begin(RemoveImage)
+
+    story.tell(ImageTouched(story.now, DEFAULT))
+    story.finish(removal)
+
+    assert story.state.images[DEFAULT].built is None
+    story.settle()
+    assert len(story.state.images[DEFAULT].built or ()) == 3

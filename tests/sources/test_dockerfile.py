@@ -227,7 +227,7 @@ def test_a_stage_that_is_not_there_is_an_error() -> None:
 )
 def test_another_frontend_is_known_by_its_syntax_line(line: str, *, foreign: bool) -> None:
     """Docker's own are read here; what another one makes of the file is not guessed."""
-    assert (foreign_syntax(f"{line}\nnot a Dockerfile\n") is not None) is foreign
+    assert (foreign_syntax(f"{line}\nnot a Dockerfile\n", NO_ARGS) is not None) is foreign
 
 
 @pytest.mark.parametrize(

@@ -466,11 +466,92 @@ def test_blanks_count_for_another_shell(tmp_path: Path) -> None:
     assert len(found) == 2
 
 
-def test_an_escape_sign_counts_where_words_have_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["ENV A=1 B=\\$A\n", "COPY <<E /x\n\\$A\nE\n"])
+def test_an_escape_sign_counts_where_words_have_one(tmp_path: Path, text: str) -> None:
     """The same words say something else under another one."""
     found = set()
     for head in ("", "# escape=`\n"):
-        place(tmp_path, f"{head}FROM a\nENV A=1 B=\\$A\n", {})
+        place(tmp_path, f"{head}FROM a\n{text}", {})
+        found.add(fingerprint_of(tmp_path))
+
+    assert len(found) == 2
+
+
+PAIRS: dict[str, tuple[str, str, bool]] = {
+    # two Dockerfiles, and whether they mean the same
+    "an outer argument that a stage asks for": (
+        "ARG A=1\nFROM a\nARG A\n",
+        "ARG A=2\nFROM a\nARG A\n",
+        False,
+    ),
+    "an outer argument that a stage sets anew": (
+        "ARG A=1\nFROM a\nARG A=3\n",
+        "ARG A=2\nFROM a\nARG A=3\n",
+        True,
+    ),
+    "an outer argument that is not known here": (
+        "ARG A=1\nARG B=$TARGETARCH-$A\nFROM a\nARG B\n",
+        "ARG A=2\nARG B=$TARGETARCH-$A\nFROM a\nARG B\n",
+        False,
+    ),
+    "a base that is not known here": (
+        "ARG A=1\nFROM a-$TARGETARCH-$A\n",
+        "ARG A=2\nFROM a-$TARGETARCH-$A\n",
+        False,
+    ),
+    "the case of a health check's kind": ("FROM a\nHEALTHCHECK cmd x\n", "FROM a\nHEALTHCHECK CMD x\n", True),
+    "a health check": ("FROM a\nHEALTHCHECK NONE\n", "FROM a\nHEALTHCHECK CMD x\n", False),
+    "what is held back": ("FROM a\nONBUILD RUN x\n", "FROM a\nONBUILD RUN y\n", False),
+    "the order of independent stages": (
+        "FROM a AS x\nFROM b AS y\nFROM c\nCOPY --from=x /x /\nCOPY --from=y /x /\n",
+        "FROM b AS y\nFROM a AS x\nFROM c\nCOPY --from=x /x /\nCOPY --from=y /x /\n",
+        True,
+    ),
+    "stages that change places": (
+        "FROM a AS x\nFROM b AS y\nFROM c\nCOPY --from=x /x /\nCOPY --from=y /x /\n",
+        "FROM b AS x\nFROM a AS y\nFROM c\nCOPY --from=x /x /\nCOPY --from=y /x /\n",
+        False,
+    ),
+    "a stage whose name the build is told": (
+        "FROM a AS b\nARG TARGETSTAGE\n",
+        "FROM a AS b\nARG TARGETSTAGE\n",
+        True,
+    ),
+    "the base of a stage that may be refused": ("FROM $X AS y\nFROM a\n", "FROM $Z AS y\nFROM a\n", False),
+}
+
+
+@pytest.mark.parametrize(("one", "two", "same"), PAIRS.values(), ids=PAIRS.keys())
+def test_dockerfiles_that_mean_the_same_are_told_from_others(
+    tmp_path: Path, one: str, two: str, *, same: bool
+) -> None:
+    """Values and stages count by what they are, not by where they are said."""
+    found = []
+    for text in (one, two):
+        place(tmp_path, text, {})
+        found.append(fingerprint_of(tmp_path))
+
+    assert (found[0] == found[1]) is same
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[project]\nrequires-python = 'nonsense'",
+        "[build-system]\nrequires = ['==']",
+        "[build-system]\nrequires = 1",
+        "[dependency-groups]\na = [1, {x = 1}]",
+        "[project.optional-dependencies]\na-b = []\na_b = ['x']",
+        "project = 1\ntool = 2",
+        "[tool.uv]\nx = 2020-01-01",
+        "[tool.uv]\nfind-links = ['wheels', 'https://e.org']",
+    ],
+)
+def test_a_pyproject_that_no_installer_takes_has_a_meaning(tmp_path: Path, text: str) -> None:
+    """It is never an error, and it counts."""
+    found = set()
+    for content in (text, ""):
+        place(tmp_path, HERE + "COPY pyproject.toml .\n", {"pyproject.toml": content})
         found.add(fingerprint_of(tmp_path))
 
     assert len(found) == 2

@@ -102,6 +102,35 @@ def test_a_change_deeper_down_is_a_change_of_meaning() -> None:
     assert one.canonical == two.canonical != three.canonical
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--pre -r a.txt",
+        "-i https://x --requirement=a.txt",
+        '-r "a.txt"',
+        "-r \\a.txt",
+        "-ra.txt",
+        "-r a.txt".encode("utf-16"),
+        "-r a.txt".encode("utf-32"),
+        b"# coding: latin-1\n-r a.txt\n./\xe9",
+    ],
+)
+def test_a_file_is_followed_however_it_is_named(text: str | bytes) -> None:
+    """Beside other options, quoted, escaped, glued, and in any encoding that pip reads."""
+    found = [means(text, {"a.txt": other}) for other in ("x", "y")]
+
+    assert found[0].files == (TOP, Path("/p/a.txt"))
+    assert found[0].canonical != found[1].canonical
+
+
+def test_an_encoding_that_the_file_declares_counts() -> None:
+    """By it the same bytes are another text."""
+    declared, plain = "# coding: latin-1\n./é", "./é"
+
+    assert means(declared).canonical != means(plain).canonical
+    assert means("# coding: utf-8\n./é").canonical == means(plain).canonical
+
+
 def test_a_circle_ends() -> None:
     """Files that name one another are read once."""
     found = means("-r a.txt", {"a.txt": "-r requirements.txt\nx"})
