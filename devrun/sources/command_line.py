@@ -50,19 +50,26 @@ class CommandLine:
         return (*self.started, *self.arguments)
 
     def names(self) -> Iterator[str]:
-        """Yield the modules that are run or loaded, by a word alone or as the value of an option.
+        """Yield the modules that are run or loaded: `main:app`, and what is the value of an option.
 
         A package that is run starts with its `__main__`; an application of Celery may lie in its `celery`.
         """
         for option, word in _options(self.started):
             code = imports_of(word.encode()) if option == "-c" else None
             yield from code.names if code else ()
-            if name := module_in(word):
+            name = module_in(word)
+            if name and (name != word or "." in word or option.startswith("-")):
                 yield name
                 if option == "-m":
                     yield f"{name}.__main__"
                 if option in APP_OPTIONS:
                     yield f"{name}.celery"
+
+    def strings(self) -> Iterator[str]:
+        """Yield all that words may name: programs are called like the packages that they come from."""
+        for _, word in _options(self.words):
+            if name := module_in(word):
+                yield name
 
     def files(self) -> Iterator[str]:
         """Yield the Python files."""
@@ -115,8 +122,12 @@ def module_in(text: str) -> str:
 
 def _words(said: Words, variables: Mapping[str, str]) -> Words:
     """Return words with their variables filled in; of a line for a shell, what stands in it too."""
-    filled = [VARIABLE.sub(lambda found: _value(found, variables), word) for word in said]
-    return tuple(part for word in filled for part in (word, *_split(word)))
+    words = list[str]()
+    for word in said:
+        filled = VARIABLE.sub(lambda found: _value(found, variables), word)
+        is_code = words[-1:] == ["-c"] and imports_of(filled.encode()) is not None
+        words += [filled, *([] if is_code else _split(filled))]
+    return tuple(words)
 
 
 def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
@@ -153,7 +164,7 @@ def _defaults(words: Words, variables: Mapping[str, str]) -> Words:
     if any(option in APP_OPTIONS for option, _ in _options(words)):
         return ()
     if "flask" in programs and (told := variables.get("FLASK_APP")):
-        return (told,)
+        return ("--app", told)
     return tuple(file for program in sorted(programs) for file in DEFAULTS[program])
 
 
@@ -163,7 +174,7 @@ def _options(words: Words) -> Iterator[tuple[str, str]]:
     for word in words:
         option, is_with_value, value = word.partition("=")
         yield (option, value) if is_with_value else (before, word)
-        before = word
+        before = "" if is_with_value or word == "--" else word
 
 
 def _is(program: re.Pattern[str], word: str) -> bool:
