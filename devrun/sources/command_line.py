@@ -57,19 +57,17 @@ class CommandLine:
         for option, word in _options(self.started):
             code = imports_of(word.encode()) if option == "-c" else None
             yield from code.names if code else ()
-            name = module_in(word)
-            if name and (name != word or "." in word or option.startswith("-")):
+            if _is_loaded(option, word):
+                name = module_in(word)
                 yield name
-                if option == "-m":
-                    yield f"{name}.__main__"
-                if option in APP_OPTIONS:
-                    yield f"{name}.celery"
+                yield from (f"{name}.__main__",) if option == "-m" else ()
+                yield from (f"{name}.celery",) if option in APP_OPTIONS else ()
 
     def strings(self) -> Iterator[str]:
-        """Yield all that words may name: programs are called like the packages that they come from."""
-        for _, word in _options(self.words):
-            if name := module_in(word):
-                yield name
+        """Yield what other words may name: programs are called like the packages that they come from."""
+        words = [word for option, word in _options(self.started) if not _is_loaded(option, word)]
+        words += [word for _, word in _options(self.arguments)]
+        yield from filter(None, map(module_in, words))
 
     def files(self) -> Iterator[str]:
         """Yield the Python files."""
@@ -175,6 +173,12 @@ def _options(words: Words) -> Iterator[tuple[str, str]]:
         option, is_with_value, value = word.partition("=")
         yield (option, value) if is_with_value else (before, word)
         before = "" if is_with_value or word == "--" else word
+
+
+def _is_loaded(option: str, word: str) -> bool:
+    """Return whether a word names a module for certain, should there be one of that name."""
+    name = module_in(word)
+    return bool(name) and (name != word or "." in name or option.startswith("-"))
 
 
 def _is(program: re.Pattern[str], word: str) -> bool:
