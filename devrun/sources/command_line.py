@@ -50,19 +50,24 @@ class CommandLine:
         return (*self.started, *self.arguments)
 
     def names(self) -> Iterator[str]:
-        """Yield the modules that are run or loaded, by a word alone or as the value of an option.
+        """Yield the modules that are run or loaded: `main:app`, and what is the value of an option.
 
         A package that is run starts with its `__main__`; an application of Celery may lie in its `celery`.
         """
         for option, word in _options(self.started):
             code = imports_of(word.encode()) if option == "-c" else None
             yield from code.names if code else ()
-            if name := module_in(word):
+            if _is_loaded(option, word):
+                name = module_in(word)
                 yield name
-                if option == "-m":
-                    yield f"{name}.__main__"
-                if option in APP_OPTIONS:
-                    yield f"{name}.celery"
+                yield from (f"{name}.__main__",) if option == "-m" else ()
+                yield from (f"{name}.celery",) if option in APP_OPTIONS else ()
+
+    def strings(self) -> Iterator[str]:
+        """Yield what other words may name: programs are called like the packages that they come from."""
+        words = [word for option, word in _options(self.started) if not _is_loaded(option, word)]
+        words += [word for _, word in _options(self.arguments)]
+        yield from filter(None, map(module_in, words))
 
     def files(self) -> Iterator[str]:
         """Yield the Python files."""
@@ -115,8 +120,12 @@ def module_in(text: str) -> str:
 
 def _words(said: Words, variables: Mapping[str, str]) -> Words:
     """Return words with their variables filled in; of a line for a shell, what stands in it too."""
-    filled = [VARIABLE.sub(lambda found: _value(found, variables), word) for word in said]
-    return tuple(part for word in filled for part in (word, *_split(word)))
+    words = list[str]()
+    for word in said:
+        filled = VARIABLE.sub(lambda found: _value(found, variables), word)
+        is_code = words[-1:] == ["-c"] and imports_of(filled.encode()) is not None
+        words += [filled, *([] if is_code else _split(filled))]
+    return tuple(words)
 
 
 def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
@@ -153,7 +162,7 @@ def _defaults(words: Words, variables: Mapping[str, str]) -> Words:
     if any(option in APP_OPTIONS for option, _ in _options(words)):
         return ()
     if "flask" in programs and (told := variables.get("FLASK_APP")):
-        return (told,)
+        return ("--app", told)
     return tuple(file for program in sorted(programs) for file in DEFAULTS[program])
 
 
@@ -163,7 +172,13 @@ def _options(words: Words) -> Iterator[tuple[str, str]]:
     for word in words:
         option, is_with_value, value = word.partition("=")
         yield (option, value) if is_with_value else (before, word)
-        before = word
+        before = "" if is_with_value or word == "--" else word
+
+
+def _is_loaded(option: str, word: str) -> bool:
+    """Return whether a word names a module for certain, should there be one of that name."""
+    name = module_in(word)
+    return bool(name) and (name != word or "." in name or option.startswith("-"))
 
 
 def _is(program: re.Pattern[str], word: str) -> bool:

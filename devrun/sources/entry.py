@@ -34,8 +34,8 @@ def entry_of(project: Project, target: TargetConfig, runtime: Runtime, source: s
     others = tuple(filter(None, map(place.on_host, line.others())))
     if line.is_for_tests(script):
         return Entry(roots, others=others)
-    strings = tuple(filter(None, map(module_in, (*variables.values(), *line.arguments))))
-    return Entry(roots, files, tuple(line.names()), strings, others)
+    settings = filter(None, map(module_in, variables.values()))
+    return Entry(roots, files, tuple(line.names()), (*settings, *line.strings()), others)
 
 
 def script_of(project: Project, target: TargetConfig) -> str:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-NAME = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*?)(?:\.py|:(?:\w[\w.]*(?:\(.*\))?)?|\.(?:%s|\{\w*\})?)?")
+NAME = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*?)(?:\.py|:(?:[^\W\d][\w.]*(?:\(.*\))?)?|\.(?:%s|\{\w*\})?)?")
 """What may name a module, as group 1: `polls`, `app.settings`, `main:app`, `main:create_app('test')`, the
 script `job.py`; or a package of which something is named later: `plugins.%s`, the `plugins.` of an f-string.
 """
