@@ -54,6 +54,8 @@ class Contents:
     hashes: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Problem] = field(default_factory=dict)
     """For each Python file that may be loaded and does not compile."""
+    _unread: set[str] = field(default_factory=set)
+    """Files that are there by the last look and could not be read: their folder may be back soon."""
     _sources: PythonSources = field(default_factory=PythonSources)
     _forms: dict[str, Form] = field(default_factory=dict)
     _seen: dict[str, dict[tuple[int, int], set[str]]] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class Contents:
 
         `is_loaded` tells of which files a syntax error would matter: only these are parsed.
         """
-        found = {path: self._change(path, is_loaded) for path in paths}
+        found = {path: self._change(path, is_loaded) for path in sorted(self._unread.union(paths))}
         unfinished = {path for path, change in found.items() if self._seems_unfinished(path, change)}
         if unfinished:
             threading.Event().wait(HALF_WRITTEN_S)
@@ -148,6 +150,7 @@ class Contents:
 
     def _content(self, path: str, entry: Entry | None, before: str | None) -> str | None:
         """Return the content hash; of what cannot be read nothing is known but what was known before."""
+        self._unread.discard(path)
         if entry is None:
             return None
         if not entry.is_file:
@@ -155,6 +158,7 @@ class Contents:
         try:
             return self.hash_file(Path(path))
         except OSError:
+            self._unread.add(path)
             return before
 
     def _seems_unfinished(self, path: str, change: Change | None) -> bool:

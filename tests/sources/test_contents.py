@@ -139,6 +139,18 @@ def test_what_cannot_be_read_is_as_it_was(desk: Desk) -> None:
     assert desk.names() == ["a.py"]
 
 
+def test_what_could_not_be_read_is_read_again(desk: Desk) -> None:
+    """Its folder was away for a moment, and by its stat it never changed."""
+    write(desk.root, {"d/m.py": "m = 1\n"})
+    hinted = desk.snapshot.scan()
+    (desk.root / "d").rename(desk.root / "away")
+    assert desk.look(hinted) == []
+    (desk.root / "away").rename(desk.root / "d")
+
+    assert [Path(change.path).name for change in desk.look([])] == ["m.py"]
+    assert desk.look([]) == []
+
+
 def test_byte_code_is_stale_where_another_content_had_the_pair(desk: Desk) -> None:
     """Equal in size and second with any content before; the same content again is no other one."""
     stale = [
