@@ -109,7 +109,9 @@ CASES: dict[str, Case] = {
         image=("gunicorn $APP ${OTHER:-other:app} ${NONE}",),
         env={"APP": "main:app"},
     ),
-    "ENTRYPOINT and CMD": Case(IMAGE, "web.py", strings="job", args=("job",), image=("python", "-u", "web.py")),
+    "ENTRYPOINT and CMD": Case(
+        IMAGE, "web.py", strings="job", args=("job",), image=("python", "-u", "web.py")
+    ),
     "an entrypoint instead of the image's": Case(
         IMAGE, "", "main", image=("python", "web.py"), entrypoint=("uvicorn", "main:app")
     ),
