@@ -121,7 +121,9 @@ class Closures:
     def _admit(self, path: str) -> None:
         for closure in self._closures.values():
             tie = self._judge(closure, path).tie
-            content = self._contents.learn(path) if tie else None
+            # Python that does not count now may do so later, with what is in it now.
+            is_kept = tie or (self._is_python(path) and closure.shows(path))
+            content = self._contents.learn(path) if is_kept else None
             if tie and content is not None:
                 closure.admit(path, tie, content, self._newest(path))
 

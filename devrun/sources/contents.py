@@ -116,10 +116,10 @@ class Contents:
         entry = self.snapshot.files.get(path)
         if after is None:
             self.errors.pop(path, None)
-        elif before != after or path in self.errors:
-            self.errors.pop(path, None)
-            if is_loaded(path):
-                self._check_syntax(path)
+        elif (before != after or path in self.errors) and is_loaded(path):
+            self._check_syntax(path)
+        elif before != after:
+            self.errors.pop(path, None)  # Whoever comes to load it parses it again.
         if before == after and form == self._forms.get(path):
             return None
         # A file that was moved here keeps its times, and one that is gone has none.
