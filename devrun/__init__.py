@@ -7,7 +7,7 @@ them together. The map, from the bottom up; each room imports only from those ab
     errors     what can go wrong, in words, with a remedy and an exit code
     config     devrun.toml: what the file may say, and what the program uses after resolving it
     core       pure rules: state x event -> state, state -> one action or one hold, state -> report
-    sources    the disk: snapshot, watcher, ignore rules, build inputs and their fingerprint
+    sources    the disk: snapshot, watcher, ignore rules, import graph, build inputs and their fingerprint
     engine     containers: the protocol and Docker behind it
     control    the local socket: place, lock, server, client
     daemon     the loop: mailbox, workers; the only owner of state
