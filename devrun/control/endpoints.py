@@ -8,6 +8,7 @@ looks at could make them send something.
 import asyncio
 from collections.abc import Sequence
 from typing import Protocol
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -65,10 +66,9 @@ class Endpoints:
     async def explain(self, request: Request) -> Response:
         """Answer GET /v1/explain?path=PATH&last=true|false, for any number of paths."""
         # One at a time: each waits until the disk is not looked at, and threads are few.
+        paths = _texts(request, "path")
         async with self._explaining:
-            explained = await run_in_threadpool(
-                self._service.explain, request.query_params.getlist("path"), last=_flag(request, "last")
-            )
+            explained = await run_in_threadpool(self._service.explain, paths, last=_flag(request, "last"))
         return _answer(200, encode(explained))
 
     async def wait(self, request: Request) -> Response:
@@ -127,6 +127,12 @@ def _flag(request: Request, name: str) -> bool:
     if said not in _FLAGS:
         raise DevrunError(f"parameter {name!r} is {said!r}", hint="give true or false")
     return _FLAGS[said]
+
+
+def _texts(request: Request, name: str) -> list[str]:
+    """Return the values of a parameter; a file's name may be no UTF-8."""
+    pairs = parse_qsl(request.url.query, errors="surrogateescape", keep_blank_values=True)
+    return [value for key, value in pairs if key == name]
 
 
 def _answer(status: int, body: bytes) -> Response:

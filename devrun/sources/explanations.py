@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from devrun.config.project import Project
 from devrun.core.explanation import Effect, Explanation, LastBatch
@@ -33,14 +34,14 @@ class History:
 
     def __init__(self) -> None:
         self._at = 0.0
-        self._changed: tuple[str, ...] = ()
+        self._changed: dict[str, None] = {}
         self._heard: dict[str, None] = {}
 
     def note(self, at: float, changes: Sequence[Change]) -> None:
         """Take note of a look that found changes; one without any leaves the last batch as it is."""
         if changes:
             self._at = at
-            self._changed = tuple(change.path for change in changes[:MOST_REMEMBERED])
+            self._changed = dict.fromkeys(change.path for change in changes)
             self._heard.clear()
 
     def hear(self, paths: Iterable[str]) -> None:
@@ -54,7 +55,8 @@ class History:
     def told(self, explain: Callable[[str], Explanation]) -> LastBatch:
         """Return it in words."""
         heard = {found.path: _passed_over(found) for found in map(explain, self._heard)}
-        return LastBatch(self._at, tuple(map(explain, self._changed)), heard)
+        changed = islice(self._changed, MOST_REMEMBERED)
+        return LastBatch(self._at, tuple(map(explain, changed)), heard)
 
 
 def _passed_over(found: Explanation) -> str:

@@ -19,6 +19,7 @@ from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
 from devrun.control.wire import encode
+from devrun.core.explanation import Explained, Explanation, LastBatch
 from devrun.core.report import Report
 from devrun.errors import DevrunError, NotRunningError
 
@@ -68,6 +69,15 @@ def test_the_report_arrives_whole(place: Place, server: Server, report: Report) 
     assert client.status() == report
     assert client.status_bytes() == encode(report)
     assert client.mismatch == ""
+
+
+def test_explanations_arrive_whole(place: Place, server: Server) -> None:
+    """For each path that is asked for, whatever is in its name; the last changes where they are asked for."""
+    client = Client.connect(place)
+    odd = "a b/&=?\udcff.py"
+
+    assert client.explain(["a.py", odd]) == Explained((Explanation("a.py"), Explanation(odd)))
+    assert client.explain([], last=True) == Explained((), LastBatch(7.0))
 
 
 def test_without_a_daemon_the_client_says_so(place: Place) -> None:
