@@ -53,10 +53,10 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_a_bomb_is_refused_soon_in_a_few_plain_lines(refused: Refused, bomb: bytes) -> None:
     """Neither a crash nor a wait, nor a message as long as the file."""
-    began = time.monotonic()
+    began = time.process_time()
     problems = refused(bomb)
 
-    assert time.monotonic() - began < LIMIT_S
+    assert time.process_time() - began < LIMIT_S
     assert len("\n".join(problems)) < 10_000
     assert not any("Error" in problem or "Traceback" in problem for problem in problems)
 

@@ -22,7 +22,7 @@ from devrun.core.values import Digest
 from devrun.sources.disk import Disk, Told
 from devrun.sources.settling import LIMITS, Limits
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 """Long for a machine under load; the time that a stopped process is stopped counts too."""
 IMAGE = ImageName("default")
 WEB = TargetName("web")

@@ -262,7 +262,7 @@ def run_apart(script: str, root: Path, *wrapper: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=250,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
