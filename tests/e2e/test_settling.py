@@ -88,9 +88,11 @@ def test_a_checkout_of_10000_files_and_back_is_one_restart_each_way_and_no_build
     assert starts_since(scripts, began) == {"hello": 1, "hello-cmd": 1}, scripts.output()
     assert scripts.serves("Hello, wide world!")
 
+    # The engine remembers its last 256 events only, of all projects.
+    began = time.time()
     git(scripts.folder, "checkout", "--quiet", "main")
     ready(scripts)
-    assert starts_since(scripts, began) == {"hello": 2, "hello-cmd": 2}, scripts.output()
+    assert starts_since(scripts, began) == {"hello": 1, "hello-cmd": 1}, scripts.output()
     assert scripts.serves("Hello, world!")
     assert scripts.start_of("new-hello") == before
     assert scripts.image().builds == builds
