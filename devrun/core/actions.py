@@ -142,9 +142,7 @@ def values_of(action: Action) -> tuple[object, ...]:
         case BuildImage():
             # What a builder refuses may mean the same as what it takes: only the text tells them apart.
             return (action.fingerprint, action.build, action.spelling)
-        case CancelBuild():
-            return (action.fingerprint, action.build)
-        case RemoveImage():
+        case CancelBuild() | RemoveImage():
             return (action.fingerprint,)
         case RecreateContainer():
             return (action.image, action.spec, action.digest, action.run)
