@@ -7,6 +7,7 @@ often an image of each name was tagged.
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from tests.e2e.conftest import Sandbox
 pytestmark = pytest.mark.engine
 
 EDITS = 200
+ASK_S = 0.5
 SERVE = "import signal\nsignal.pause()\n"
 DOCKERFILE = (
     "ARG PYTHON_IMAGE\nFROM ${PYTHON_IMAGE}\nWORKDIR /app\nCOPY requirements-%s.txt .\nRUN cat *.txt\n"
@@ -235,9 +237,33 @@ class Judge:
     def __init__(self, project: Sandbox) -> None:
         self._project = project
         self._since = time.time()
+        self._starts: list[str] = []
+        self._builds: list[str] = []
+        self._asking = threading.Lock()
+        self._stop = threading.Event()
+        # The engine remembers its last 256 events only, of all projects: so it is asked all the time.
+        self._thread = threading.Thread(target=self._ask_on, name="judge", daemon=True)
+        self._thread.start()
 
     def seen(self) -> Needed:
         """Return the starts and the builds since the last call."""
+        with self._asking:
+            self._ask()
+            starts, self._starts = self._starts, []
+            builds, self._builds = self._builds, []
+        return Needed(tuple(sorted(starts)), tuple(sorted(builds)))
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._stop.set()
+        self._thread.join()
+
+    def _ask_on(self) -> None:
+        while not self._stop.wait(ASK_S):
+            with self._asking:
+                self._ask()
+
+    def _ask(self) -> None:
         until = time.time()
         since, wanted = f"{self._since:.9f}", {"type": ["container", "image"]}
         # The engine takes fractions of seconds; the stubs know of whole ones only.
@@ -245,16 +271,14 @@ class Judge:
             since=since, until=f"{until:.9f}", decode=True, filters=wanted
         )
         self._since = until
-        starts, builds = list[str](), list[str]()
         for event in events:
             attributes = event["Actor"]["Attributes"]
             mine = attributes.get("dev.devrun.root") == self._project.key
             if event["Type"] == "container" and event["Action"] == "start" and mine:
-                starts += [attributes["dev.devrun.target"]] if "dev.devrun.target" in attributes else []
+                self._starts += [attributes["dev.devrun.target"]] if "dev.devrun.target" in attributes else []
             elif event["Type"] == "image" and event["Action"] == "tag":
                 name = attributes.get("name", "").partition(":")[0]
-                builds += [name.rpartition("-")[2]] if name.startswith("devrun/trace-") else []
-        return Needed(tuple(sorted(starts)), tuple(sorted(builds)))
+                self._builds += [name.rpartition("-")[2]] if name.startswith("devrun/trace-") else []
 
 
 def test_two_hundred_edits_lead_to_what_they_need_and_to_nothing_else(
@@ -277,5 +301,6 @@ def test_two_hundred_edits_lead_to_what_they_need_and_to_nothing_else(
             expected = Needed(tuple(sorted(needed.starts)), needed.builds)
             assert (outcome.outcome, seen) == (Ending.READY.value, expected), (number, kind, project.output())
         assert len(editor.kinds) == 18, editor.kinds
+        judge.close()
     finally:
         project.close()
