@@ -1,24 +1,13 @@
 """What an edit means for each target: which of them it restarts, and whose digest only takes another name."""
 
 import os
-import random
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from devrun.config.project import Command, Module, Mount, Project, TargetConfig
-from devrun.core.events import SourceChange
-from devrun.core.values import Digest
+from devrun.config.project import Command, Module, Mount
 from devrun.sources.closure import Tie
-from devrun.sources.closures import Closures
-from devrun.sources.content import ContentHashes
-from devrun.sources.contents import Contents
-from devrun.sources.input_rules import Runtime
-from devrun.sources.snapshot import Root, Snapshot
+from tests.sources.closure_desk import Desk, desk
 from tests.sources.live_disk import (
-    IMAGE,
     JOB,
     WEB,
     digest_from_scratch,
@@ -27,59 +16,6 @@ from tests.sources.live_disk import (
     watching,
     write,
 )
-
-Edits = Mapping[str, str | None]
-"""What is written; None: removed."""
-
-
-class Desk:
-    """Real files, and the closures over them, without anybody who watches."""
-
-    def __init__(self, root: Path, *targets: TargetConfig, project: Project | None = None) -> None:
-        self.root = root
-        self.project = project or make_project(root, *targets)
-        self._snapshot = Snapshot([Root(str(root), lambda _: False, lambda _: False)])
-        self._snapshot.scan()
-        self._contents = Contents(self._snapshot, ContentHashes(), str(root))
-        runtimes = {IMAGE: Runtime("/app")}
-        self.closures = Closures(self.project, self._contents, runtimes, tuple(self._snapshot.files))
-
-    def edit(self, edits: Edits) -> dict[str, SourceChange]:
-        """Write and remove files, and return what the targets are told."""
-        for name, text in edits.items():
-            if text is None:
-                (self.root / name).unlink()
-            else:
-                write(self.root, {name: text})
-        paths = {path for path in self._snapshot.scan() if self.closures.matters(path)}
-        changes = self._contents.changes(sorted(paths), self.closures.may_load)
-        told = self.closures.change([change for change in changes if change.is_content])
-        return {str(name): change for name, change in told.items()}
-
-    def paths(self, edits: Edits) -> dict[str, tuple[str, ...]]:
-        """Return which files restart which targets after an edit."""
-        return {name: change.paths for name, change in self.edit(edits).items()}
-
-    def counting(self, target: TargetConfig | None = None) -> set[str]:
-        """Return the files that count for a target, the first one unless another is named."""
-        name = target.name if target else WEB
-        files = {file for file in self.root.rglob("*") if file.is_file()}
-        return {
-            file.relative_to(self.root).as_posix()
-            for file in files
-            if self.closures.explain(str(file))[name].tie
-        }
-
-    def rule(self, path: str) -> str:
-        """Return the rule for a path."""
-        return self.closures.explain(str(self.root / path))[WEB].rule
-
-
-def desk(root: Path, files: Mapping[str, str], *targets: TargetConfig) -> Desk:
-    """Return the closures over some files."""
-    write(root, files)
-    return Desk(root, *targets)
-
 
 TWO = {"web.py": "import a", "job.py": "import b", "a.py": "", "b.py": "", "lone.py": ""}
 
@@ -290,69 +226,6 @@ def test_stale_byte_code_is_told_with_the_next_change_that_concerns_a_target(tmp
     told = made.edit({"a.py": "x = 1"})["web"]
     assert told.stale == ("test_a.py",)
     assert made.edit({"a.py": "x = 22"})["web"].stale == ()
-
-
-MODULES = ("a", "b", "c.d", "c", "e", "f")
-FILES = {"a": "a.py", "b": "b.py", "c.d": "c/d.py", "c": "c/__init__.py", "e": "e.py", "f": "test_f.py"}
-IMPORTS = ("import {}", "from {} import x", "x = '{}'", "def f():\n    import {}")
-
-
-def text(dice: random.Random) -> str:
-    """Return a random module, with a few imports."""
-    lines = [dice.choice(IMPORTS).format(name) for name in dice.sample(MODULES, dice.randrange(4))]
-    return "\n".join([*lines, f"x = {dice.randrange(3)}", ""])
-
-
-def step(dice: random.Random, root: Path) -> dict[str, str | None]:
-    """Return one or two edits of modules: new, other, gone, or with no more than another number."""
-    names = dice.sample([*FILES.values(), "web.py", "job.py"], dice.choice((1, 1, 2)))
-    edits: dict[str, str | None] = {}
-    for name in names:
-        present = (root / name).exists()
-        is_kept = present and dice.random() < 0.3
-        edits[name] = (root / name).read_text() + f"y = {dice.random()}\n" if is_kept else text(dice)
-        if present and dice.random() < 0.2:
-            edits[name] = None
-    return edits
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_after_any_edits_the_digests_are_what_a_new_look_gives(tmp_path: Path, seed: int) -> None:
-    """And a target is told of its changes: those of files that count, and of nothing else."""
-    dice = random.Random(seed)
-    made = desk(
-        tmp_path,
-        {"web.py": "import a\n", "job.py": "import b\n", **{file: text(dice) for file in FILES.values()}},
-    )
-    web, job = made.project.targets.values()
-    for _ in range(200):
-        before = {name: made.closures.digest(name) for name in (WEB, JOB)}
-        counted = {target.name: made.counting(target) for target in (web, job)}
-        edits = step(dice, tmp_path)
-        old = {name: (tmp_path / name).read_text() if (tmp_path / name).exists() else None for name in edits}
-        told = made.edit(edits)
-
-        anew = Desk(tmp_path)
-        for target in (web, job):
-            name = target.name
-            assert made.closures.digest(name) == anew.closures.digest(name)
-            changed = {path for path, now in edits.items() if old[path] != now}
-            counting = {path for path in changed if edits[path] is None} & counted[name]
-            expected = counting | (changed & made.counting(target))
-            check(told.get(name), before[name], made.closures.digest(name), expected)
-
-
-def check(told: SourceChange | None, before: Digest, after: Digest, expected: set[str]) -> None:
-    """Compare what a target was told with what it should be."""
-    if told is None:
-        assert (before, expected) == (after, set())
-        return
-    assert set(told.paths) == expected
-    assert told.digest == after
-    if not expected:
-        assert told.was == after != before
-    elif told.was is None:
-        assert before != after
 
 
 def test_verdicts_of_a_target_that_reaches_by_a_string_say_so_by_their_chain(tmp_path: Path) -> None:
