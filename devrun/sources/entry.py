@@ -64,9 +64,9 @@ class _Container:
         inside = absolute.removeprefix(f"{self._mount.rstrip('/')}/")
         if inside != absolute:
             return posixpath.join(self._source, inside)
-        below = self._mount.removeprefix(f"{absolute.rstrip('/')}/")
-        is_alike = below != self._mount and self._source.endswith(f"/{below}")
-        return self._source.removesuffix(f"/{below}") if is_alike else ""
+        # Where the folder is not above the mount, this is the mount's whole path, and no end of the source.
+        below = f"/{self._mount.removeprefix(absolute.rstrip('/') + '/')}"
+        return self._source.removesuffix(below) if self._source.endswith(below) else ""
 
 
 def _roots(files: Iterable[str], searched: Iterable[str], source: str) -> Iterator[str]:
