@@ -26,8 +26,7 @@ MOST_FILES = 20
 def command(options: Options) -> int:
     """Validate devrun.toml, and say what would be built, run, mounted and watched, and by which rule."""
     project = options.project()
-    disk = Disk(project, lambda _event: None, lambda _subject, _text: None, lambda _part, _error: None)
-    disk.read()
+    disk = Disk.read_once(project)
     engine, missing = _connect(project)
     try:
         _say(0, f"{_short(project, project.file or project.root)} is valid: project {project.name}")

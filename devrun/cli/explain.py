@@ -54,8 +54,7 @@ def _explain_from_files(options: Options, paths: list[str]) -> Explained:
     project = options.project()
     from devrun.sources.disk import Disk
 
-    disk = Disk(project, lambda _event: None, lambda _subject, _text: None, lambda _part, _error: None)
-    disk.read()
+    disk = Disk.read_once(project)
     return Explained(tuple(map(disk.explain, paths)))
 
 

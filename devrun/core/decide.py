@@ -131,7 +131,7 @@ def _superseded_build(name: ImageName, image: Image) -> CancelBuild | None:
     building = image.running
     if not isinstance(building, BuildImage) or image.cancelling or image.fingerprint is None:
         return None
-    if (building.fingerprint, building.build) == (image.fingerprint, image.build):
+    if image.is_building(image.fingerprint, image.build):
         return None
     return CancelBuild(name, building.fingerprint, building.build, image.cause)
 

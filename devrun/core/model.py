@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from devrun.config.project import ImageName, Project, Spec, TargetName
-from devrun.core.actions import HashInputs, ImageAction, TargetAction
+from devrun.core.actions import BuildImage, HashInputs, ImageAction, TargetAction
 from devrun.core.values import (
     UNWRITTEN,
     Broken,
@@ -78,6 +78,14 @@ class Image:
     def with_unknown_builds(self) -> "Image":
         """Return it as it is when the engine has to be asked again."""
         return replace(self, built=None, built_revision=self.built_revision + 1)
+
+    def is_building(self, fingerprint: Fingerprint | None, build: int) -> bool:
+        """Return whether the running action is a build for these values."""
+        running = self.running
+        return isinstance(running, BuildImage) and (running.fingerprint, running.build) == (
+            fingerprint,
+            build,
+        )
 
     @property
     def is_at_work(self) -> bool:

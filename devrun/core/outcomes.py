@@ -174,12 +174,7 @@ def _proven(image: Image) -> Image:
 
 def _decided(image: Image, fingerprint: Fingerprint) -> Image:
     """Return an image whose fingerprint is known; what means the same as the running build is no doubt."""
-    running = image.running
-    is_built = isinstance(running, BuildImage) and (running.fingerprint, running.build) == (
-        fingerprint,
-        image.build,
-    )
-    doubts = image.doubts & image.owed if is_built else image.doubts
+    doubts = image.doubts & image.owed if image.is_building(fingerprint, image.build) else image.doubts
     return replace(image, fingerprint=fingerprint, doubts=doubts)
 
 

@@ -314,9 +314,7 @@ class Daemon:
 
     def _is_building(self, cancellation: CancelBuild) -> bool:
         image = self._state.images.get(cancellation.image)
-        running = image.running if image else None
-        wanted = (cancellation.fingerprint, cancellation.build)
-        return isinstance(running, BuildImage) and (running.fingerprint, running.build) == wanted
+        return image is not None and image.is_building(cancellation.fingerprint, cancellation.build)
 
     def _perform(self, action: Action, project: Project) -> Outcome:
         engine = self._monitor.engine

@@ -34,8 +34,8 @@ class Closures:
         files = tuple(paths)
         self._project = project
         self._contents = contents
-        self._scripts = _scripts(project)
-        self._graph = ReachGraph(contents.imports, frozenset(self._scripts.values()))
+        self._scripts = frozenset(filter(None, (script_of(project, one) for one in project.targets.values())))
+        self._graph = ReachGraph(contents.imports, self._scripts)
         for path in filter(self._is_python, files):
             self._graph.add(path)
         self._entries: dict[TargetName, Entry] = {}
@@ -100,7 +100,7 @@ class Closures:
     def _begin(self, name: TargetName, target: TargetConfig, runtime: Runtime) -> None:
         source = shown_source(target, runtime.workdir)
         entry = entry_of(self._project, target, runtime, source)
-        others = frozenset(self._scripts.values()) - {self._scripts.get(name, "")}
+        others = self._scripts - {script_of(self._project, target)}
         self._entries[name] = entry
         self._closures[name] = Closure.of(
             self._project, target, source, others, self._graph.reach(entry), frozenset(entry.others)
@@ -108,7 +108,7 @@ class Closures:
 
     def _is_python(self, path: str) -> bool:
         """Return whether a file can be imported, or is run: a script may have a name of any kind."""
-        return path.endswith(PYTHON) or path in self._scripts.values()
+        return path.endswith(PYTHON) or path in self._scripts
 
     def _reached_anywhere(self) -> frozenset[str]:
         """Return what any target reaches and sees."""
@@ -201,8 +201,3 @@ class Closures:
             stale=tuple(shown(path) for path in sorted(stale) if closure.shows(path)),
             was=was,
         )
-
-
-def _scripts(project: Project) -> dict[TargetName, str]:
-    scripts = {name: script_of(project, target) for name, target in project.targets.items()}
-    return {name: script for name, script in scripts.items() if script}

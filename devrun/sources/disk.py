@@ -75,6 +75,13 @@ class Disk:
         )
         self._settling = Settling(project.root, self._snapshot, post, self._lookout.stop.wait, limits)
 
+    @classmethod
+    def read_once(cls, project: Project) -> "Disk":
+        """Return the disk as it is now, which nobody watches; raises RootMissingError."""
+        disk = cls(project, lambda _event: None, lambda _subject, _text: None, lambda _part, _error: None)
+        disk.read()
+        return disk
+
     def start(self) -> None:
         """Look at everything, post the first batch, and begin to watch; raises RootMissingError."""
         self.read()

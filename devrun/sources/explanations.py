@@ -11,6 +11,9 @@ from devrun.sources.contents import Change
 from devrun.sources.exclusion import exclusion
 from devrun.sources.fingerprints import Fingerprints
 
+MOST_REMEMBERED = 50
+"""Paths of a kind: a person reads no more."""
+
 
 def explain(project: Project, fingerprints: Fingerprints, closures: Closures, path: str) -> Explanation:
     """Return what a change of a file would do, be it there or not; a path is relative to the project."""
@@ -23,10 +26,6 @@ def explain(project: Project, fingerprints: Fingerprints, closures: Closures, pa
         verdicts = closures.explain(place).items()
         targets = {str(name): Effect(found.tie is not None, found.rule) for name, found in verdicts}
     return Explanation(closures.shown(place), ignored, images, targets)
-
-
-MOST_REMEMBERED = 50
-"""Paths of a kind: a person reads no more."""
 
 
 class History:
@@ -47,9 +46,10 @@ class History:
     def hear(self, paths: Iterable[str]) -> None:
         """Take note of what the system, or a look at everything, named in the same look or in a later one."""
         for path in paths:
+            if len(self._heard) >= MOST_REMEMBERED:
+                return
             # The system names the folder of a file too.
-            is_file = not os.path.isdir(path)  # noqa: PTH112
-            if is_file and len(self._heard) < MOST_REMEMBERED and path not in self._changed:
+            if path not in self._changed and not os.path.isdir(path):  # noqa: PTH112
                 self._heard[path] = None
 
     def told(self, explain: Callable[[str], Explanation]) -> LastBatch:

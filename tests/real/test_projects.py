@@ -122,8 +122,7 @@ def test_what_a_run_loads_is_in_the_closure(project: Real, tmp_path: Path) -> No
         (root / name).write_text(text)
     env = {"PYTHONPATH": f"/app/{project.path}"} if project.path else {}
     target = make_target(WEB, root, program=project.program, mount=Mount(root), env={**env, **project.env})
-    disk = Disk(make_project(root, target), lambda _: None, lambda _subject, _text: None, lambda _, __: None)
-    disk.read()
+    disk = Disk.read_once(make_project(root, target))
 
     rules = {file: disk.explain(file).targets[WEB] for file in loaded(project, root, tmp_path)}
     outside = {file: effect for file, effect in rules.items() if not effect.rule.startswith(f"{WEB} <- ")}

@@ -225,8 +225,7 @@ def test_what_a_run_loads_is_reached(tmp_path: Path, layout: Layout) -> None:
     write(root, {"Dockerfile": DOCKERFILE, **layout.files})
     run = recorded(root, layout.run, layout.env, tmp_path / "loaded")
     target = make_target(WEB, root, program=layout.program, mount=Mount(root), env=layout.env)
-    disk = Disk(make_project(root, target), lambda _: None, lambda _subject, _text: None, lambda _, __: None)
-    disk.read()
+    disk = Disk.read_once(make_project(root, target))
 
     reached = disk.reached(WEB)
     started, *loaded = (f"{root}/{name}" for name in layout.loaded.split())
