@@ -16,4 +16,19 @@ them together. The map, from the bottom up; each room imports only from those ab
 `sources`, `engine` and `control` do not know of one another. Start reading at `core/decide.py`.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from devrun.control.client import Client
+
+__all__ = ["Client"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import the client when it is first asked for: commands that need none should not wait for it."""
+    if name == "Client":
+        from devrun.control.client import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -38,6 +38,12 @@ class ConfigError(DevrunError):
     exit_code = ExitCode.USAGE
 
 
+class UnknownNameError(DevrunError):
+    """No target, or image, is called so."""
+
+    exit_code = ExitCode.USAGE
+
+
 class NotRunningError(DevrunError):
     """No daemon serves this project."""
 

@@ -167,6 +167,9 @@ class FakeEngine:
         fingerprint: Fingerprint,
         context: BuildContext,
         progress: Callable[[BuildProgress], None],
+        *,
+        no_cache: bool = False,
+        pull: bool = False,
     ) -> Built:
         """Build at once, after one step."""
         with self._changed:

@@ -1,13 +1,14 @@
 """`devrun explain`: what a change of a file would do, and by which rule; or what the last changes did."""
 
 import os
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from devrun.cli.main import Options
 from devrun.cli.text import ago, safe
-from devrun.core.explanation import Effect, Explained, Explanation, LastBatch
+from devrun.core.explanation import Explained, Explanation, LastBatch
 from devrun.errors import ConfigError, NotRunningError
 
 
@@ -24,9 +25,14 @@ def command(options: Options, paths: tuple[str, ...], last: bool) -> None:  # no
         raise ConfigError("no path is named", hint="name files, or ask for --last")
     explained = _explained(options, [_absolute(path) for path in paths], last=last)
     for explanation in explained.files:
-        _print_file(explanation)
+        _print(file_lines(explanation))
     if explained.last is not None:
-        _print_last(explained.last)
+        _print(last_lines(explained.last))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(safe(line))
 
 
 def _absolute(path: str) -> str:
@@ -58,39 +64,31 @@ def _explain_from_files(options: Options, paths: list[str]) -> Explained:
     return Explained(tuple(map(disk.explain, paths)))
 
 
-def _print_file(explanation: Explanation, depth: int = 0) -> None:
+def file_lines(explanation: Explanation, depth: int = 0) -> Iterator[str]:
+    """Yield what there is to say of a file."""
     if explanation.ignored and not explanation.acts:
-        _say(depth, f"{explanation.path}: nothing, {explanation.ignored}")
+        yield _indented(depth, f"{explanation.path}: nothing, {explanation.ignored}")
         return
-    _say(depth, f"{explanation.path}: {explanation.summary}")
-    for name, effect in explanation.images.items():
-        _print_effect(depth + 1, f"image {name}", effect)
-    for name, effect in explanation.targets.items():
-        _print_effect(depth + 1, name, effect)
+    yield _indented(depth, f"{explanation.path}: {explanation.summary}")
+    effects = {f"image {name}": effect for name, effect in explanation.images.items()}
+    for subject, effect in {**effects, **explanation.targets}.items():
+        yield _indented(depth + 1, f"{'*' if effect.acts else '-'} {subject}: {effect.rule}")
 
 
-def _print_effect(depth: int, subject: str, effect: Effect) -> None:
-    _say(depth, f"{'*' if effect.acts else '-'} {subject}: {effect.rule}")
+def last_lines(last: LastBatch) -> list[str]:
+    """Return what there is to say of the last changes."""
+    return [
+        f"changed {ago(last.at)} ago:" if last.at else "nothing changed since devrun started",
+        *(line for explanation in last.changed for line in file_lines(explanation, 1)),
+        *_listed("done since then:", last.actions),
+        *_listed("now:", [f"{subject}: {text}" for subject, text in last.holds.items()]),
+        *_listed("passed over:", [f"{path}: {why}" for path, why in last.passed_over.items()]),
+    ]
 
 
-def _print_last(last: LastBatch) -> None:
-    if not last.at:
-        _say(0, "nothing changed since devrun started")
-    else:
-        _say(0, f"changed {ago(last.at)} ago:")
-    for explanation in last.changed:
-        _print_file(explanation, 1)
-    _print_list("done since then:", last.actions)
-    _print_list("now:", [f"{subject}: {text}" for subject, text in last.holds.items()])
-    _print_list("passed over:", [f"{path}: {why}" for path, why in last.passed_over.items()])
+def _listed(title: str, lines: Collection[str]) -> list[str]:
+    return [title, *(_indented(1, line) for line in lines)] if lines else []
 
 
-def _print_list(title: str, lines: tuple[str, ...] | list[str]) -> None:
-    if lines:
-        _say(0, title)
-    for line in lines:
-        _say(1, line)
-
-
-def _say(depth: int, text: str) -> None:
-    click.echo("  " * depth + safe(text))
+def _indented(depth: int, text: str) -> str:
+    return "  " * depth + text

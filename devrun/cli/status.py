@@ -23,5 +23,6 @@ def command(options: Options, as_json: bool) -> None:  # noqa: FBT001 - click's 
         return
     from devrun.cli.table import print_report
     from devrun.control.wire import decode
+    from devrun.core.report import Report
 
-    print_report(decode(body))
+    print_report(decode(Report, body))

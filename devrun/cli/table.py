@@ -34,6 +34,8 @@ GAP = "  "
 
 _PORT = re.compile(r"(?:127\.0\.0\.1|\[?::1\]?):(?P<host>\d+)->(?P<container>\d+)(?P<protocol>/\w+)")
 
+_ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+):(?P<port>\d+)->\d+/tcp")
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -77,7 +79,7 @@ def _image(name: str, image: ImageReport) -> _Row:
 def _target(name: str, target: TargetReport) -> _Row:
     cells = (
         _plain(name),
-        _styled(_state(target), target.hold),
+        _styled(state_of(target), target.hold),
         ago(target.since) if target.since else "",
         str(target.restarts),
         _plain(", ".join(dict.fromkeys(map(_port, target.ports)))),
@@ -118,7 +120,8 @@ def _line(cells: Sequence[Text], widths: Sequence[int]) -> Text:
     return line
 
 
-def _state(target: TargetReport) -> str:
+def state_of(target: TargetReport) -> str:
+    """Return a target's state in a word or two."""
     if target.exit_code is not None:
         return f"exited {target.exit_code}"
     return "starting" if target.state == "running" and not target.ready else target.state
@@ -127,6 +130,16 @@ def _state(target: TargetReport) -> str:
 def _styled(state: str, hold: str) -> str:
     style = "red" if hold in FAILED else STYLES.get(state.split()[0], "default")
     return f"[{style}]{_plain(state)}[/]"
+
+
+def addresses(target: TargetReport) -> list[str]:
+    """Return where the published TCP ports are reached, as a browser takes it."""
+    found = (_ADDRESS.fullmatch(port) for port in target.ports)
+    return list(dict.fromkeys(f"http://{_reachable(match)}:{match['port']}" for match in found if match))
+
+
+def _reachable(match: "re.Match[str]") -> str:
+    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(match["host"], match["host"])
 
 
 def _port(published: str) -> str:

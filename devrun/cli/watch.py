@@ -1,6 +1,8 @@
-"""`devrun watch`: the daemon in the foreground."""
+"""`devrun watch`: the daemon in the foreground, in the background, or followed where it runs already."""
 
 import difflib
+import sys
+from functools import partial
 
 import click
 
@@ -11,26 +13,39 @@ from devrun.errors import ConfigError
 
 @click.command("watch")
 @click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the socket answers.")
+@click.option("-a", "--attach", is_flag=True, help="Follow the devrun that runs already.")
+@click.option("--ready-fd", type=int, hidden=True)
 @click.pass_obj
-def command(options: Options, targets: tuple[str, ...]) -> int:
+def command(
+    options: Options,
+    targets: tuple[str, ...],
+    detach: bool,  # noqa: FBT001 - click's way
+    attach: bool,  # noqa: FBT001
+    ready_fd: int | None,
+) -> int:
     """Build the images, run the targets, and keep running what you edit.
 
     With TARGETs, only these are run. Ctrl-C stops the containers and keeps them; the next watch starts them
     again without a build.
     """
+    if detach and attach:
+        raise ConfigError("--detach and --attach exclude one another")
+    if attach:
+        from devrun.cli.attach import attach as follow
+
+        return follow(options)
     project = options.project()
-    only = _chosen(project, targets)
-    # The loop brings Docker, the watcher and the server with it: nothing that a wrong file should wait for.
-    from devrun.cli.terminal import Terminal
-    from devrun.daemon.loop import Daemon
-    from devrun.engine.docker import connect
+    only = chosen(project, targets)
+    if detach:
+        from devrun.cli.background import detach as go
 
-    terminal = Terminal(project, only, quiet=options.verbosity < 0)
-    terminal.begin()
-    return Daemon(project, connect, terminal, place=options.place(), only=only).run()
+        return go(options, targets)
+    return _run(options, project, only, ready_fd)
 
 
-def _chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
+def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
+    """Return the names as targets; raises ConfigError where there is none of that name."""
     for name in names:
         if name not in project.targets:
             near = difflib.get_close_matches(name, project.targets, n=1)
@@ -38,3 +53,40 @@ def _chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
             hint = f"did you mean {near[0]}?" if near else f"there is {known}"
             raise ConfigError(f"no target is called {name}", hint=hint)
     return frozenset(TargetName(name) for name in names)
+
+
+def _run(options: Options, project: Project, only: frozenset[TargetName], ready_fd: int | None) -> int:
+    # The loop brings Docker, the watcher and the server with it: nothing that a wrong file should wait for.
+    from devrun.cli.background import tell_starter
+    from devrun.cli.logfile import LogFile
+    from devrun.daemon.loop import Daemon
+    from devrun.engine.docker import connect
+
+    place = options.place()
+    place.check_outside(project.root)
+    place.make()
+    names = [name for name in project.targets if not only or name in only]
+    with LogFile(place.log) as log:
+        if ready_fd is not None:
+            daemon = Daemon(project, connect, log.hearing(), place=place, only=only, detached=True)
+            return daemon.run(partial(tell_starter, ready_fd))
+        if has_screen(options):
+            from devrun.cli.controls import LocalControls
+            from devrun.cli.live import LiveView
+
+            view = LiveView(names, quiet=options.verbosity < 0)
+            daemon = Daemon(project, connect, log.hearing(view), place=place, only=only)
+            try:
+                return daemon.run(lambda: view.begin(LocalControls(daemon.desk)))
+            finally:
+                view.close()
+        from devrun.cli.terminal import Terminal
+
+        terminal = Terminal(names, quiet=options.verbosity < 0)
+        terminal.say(f"watching {project.root} ({', '.join(names)}); Ctrl-C stops")
+        return Daemon(project, connect, log.hearing(terminal), place=place, only=only).run()
+
+
+def has_screen(options: Options) -> bool:
+    """Tell whether there is a terminal to draw on, with keys, and nothing else that writes to it."""
+    return options.verbosity <= 0 and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

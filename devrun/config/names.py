@@ -21,3 +21,8 @@ def slugify(name: str) -> str:
 def project_slug(name: str, root: Path) -> str:
     """Return the slug of a project: two checkouts of one name get two."""
     return f"{slugify(name)}-{root_key(root)[:SLUG_KEY_LENGTH]}"
+
+
+def image_tag(slug: str, image: str, fingerprint: str) -> str:
+    """Return an image's name for the engine: which project's, which image, and what it was built from."""
+    return f"devrun/{slug}-{slugify(image)}:{fingerprint}"

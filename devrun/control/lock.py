@@ -92,6 +92,14 @@ def read(place: Place) -> Holder | None:
         return None
 
 
+def already_running(holder: Holder) -> AlreadyRunningError:
+    """Return the error to raise where a daemon holds the lock."""
+    return AlreadyRunningError(
+        f"devrun is already running for this project: pid {holder.pid}, version {holder.version}",
+        hint="`devrun status` shows it, `devrun watch --attach` follows it, `devrun down` ends it",
+    )
+
+
 def _take(place: Place) -> int:
     """Return a descriptor that holds the lock."""
     while True:
@@ -105,10 +113,7 @@ def _take(place: Place) -> int:
             raise
         os.close(descriptor)
         if holder := read(place):
-            raise AlreadyRunningError(
-                f"devrun is already running for this project: pid {holder.pid}, version {holder.version}",
-                hint="see it with `devrun status`, end it with `devrun down`",
-            )
+            raise already_running(holder)
         # It was a reader, whose shared lock lasts for microseconds: try again.
         time.sleep(_PAUSE_S)
 

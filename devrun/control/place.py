@@ -1,4 +1,4 @@
-"""Where a project's lock, socket, cache and log lie.
+"""Where a project's lock, socket, cache, journal and log lie.
 
 No variable of a session decides it, so that every terminal, editor and cron job of a user finds the same
 place: the home directory is that of the passwd entry. It is never inside the project, whose tree containers
@@ -62,6 +62,10 @@ class Place:
     @property
     def cache(self) -> Path:
         return self.state / "cache.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal.jsonl"
 
     @property
     def log(self) -> Path:

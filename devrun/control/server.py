@@ -79,7 +79,7 @@ class Server:
             h11_max_incomplete_event_size=limits.header_bytes,
             timeout_graceful_shutdown=ANSWER_TIMEOUT_S,
         )
-        server = cls(path, _Uvicorn(config, _listen(path), endpoints.end_waits), died)
+        server = cls(path, _Uvicorn(config, _listen(path), endpoints.end), died)
         server._thread.start()
         return server
 
@@ -108,12 +108,10 @@ class Server:
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, woken by an event instead of ten times a second."""
 
-    def __init__(
-        self, config: uvicorn.Config, listener: socket.socket, end_waits: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, end_open: Callable[[], None]) -> None:
         super().__init__(config)
         self._listener = listener
-        self._end_waits = end_waits
+        self._end_open = end_open
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leaving = asyncio.Event()
 
@@ -150,7 +148,7 @@ class _Uvicorn(uvicorn.Server):
         asyncio.get_running_loop().remove_reader(self._listener)
         for _ in range(_TURNS_TO_ENTER):
             await asyncio.sleep(0)
-        self._end_waits()
+        self._end_open()
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()

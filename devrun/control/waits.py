@@ -5,7 +5,6 @@ All of it happens in the server's thread; the service answers from another one.
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -13,7 +12,7 @@ from typing import Protocol
 from starlette.requests import Request
 
 from devrun.config.project import TargetName
-from devrun.core.waiting import LONGEST_WAIT_S, WaitOutcome
+from devrun.core.waiting import WaitOutcome
 from devrun.errors import DevrunError
 
 Answer = Callable[[WaitOutcome | None], None]
@@ -40,10 +39,10 @@ class Waits:
         self._most = most
         self._open: set[asyncio.Future[WaitOutcome | None]] = set()
 
-    async def outcome(self, request: Request) -> WaitOutcome | None:
+    async def outcome(
+        self, request: Request, names: frozenset[TargetName], timeout_s: float | None
+    ) -> WaitOutcome | None:
         """Return how a wait ended that a request asks for; None: the service ends, or the client has gone."""
-        names = frozenset(TargetName(name) for name in request.query_params.getlist("target"))
-        timeout_s = _seconds(request, "timeout")
         if len(self._open) >= self._most:
             raise TooManyError(f"{self._most} clients wait already", hint="end some of them")
         loop = asyncio.get_running_loop()
@@ -84,16 +83,3 @@ async def _gone(request: Request) -> None:
     """Return when the client has closed its connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _seconds(request: Request, name: str) -> float | None:
-    said = request.query_params.get(name)
-    if said is None:
-        return None
-    try:
-        seconds = float(said)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= LONGEST_WAIT_S:
-        raise DevrunError(f"parameter {name!r} is {said!r}", hint=f"give seconds, up to {LONGEST_WAIT_S}")
-    return seconds

@@ -1,4 +1,4 @@
-"""What is said over the socket, a report or the end of a wait, as JSON and back.
+"""What is said over the socket, the values of the core, as JSON and back.
 
 A field that this version does not know is passed over and a missing one gets its default, so that an older
 client reads a newer daemon and the other way round. A raised PROTOCOL says that this no longer holds.
@@ -11,39 +11,22 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
-from devrun.core.explanation import Explained
-from devrun.core.report import Report
-from devrun.core.waiting import WaitOutcome
 from devrun.errors import DevrunError
 
 Value = TypeVar("Value")
 
 
-def encode(said: Report | WaitOutcome | Explained) -> bytes:
-    """Return it as JSON, in ASCII, with a line end."""
+def encode(said: object) -> bytes:
+    """Return a value of the core as JSON, in ASCII, with a line end."""
     return to_json(_plain(said))
 
 
-def decode(text: bytes) -> Report:
-    """Return the report that `encode` made, by this version of devrun or another one."""
-    return _read(Report, text, "the status of the running devrun")
-
-
-def decode_explained(text: bytes) -> Explained:
-    """Return the explanations that `encode` made, by this version of devrun or another one."""
-    return _read(Explained, text, "the answer of the running devrun")
-
-
-def decode_outcome(text: bytes) -> WaitOutcome:
-    """Return the outcome that `encode` made, by this version of devrun or another one."""
-    return _read(WaitOutcome, text, "the answer of the running devrun")
-
-
-def _read(kind: type[Value], text: bytes, what: str) -> Value:
+def decode(kind: type[Value], text: bytes) -> Value:
+    """Return the value that `encode` made, by this version of devrun or another one."""
     try:
         return _record(kind, json.loads(text))
     except (ValueError, TypeError, RecursionError) as error:
-        message = f"{what} cannot be read: {error}"
+        message = f"the answer of the running devrun cannot be read: {error}"
         raise DevrunError(message, hint="it may be of another version: restart it") from error
 
 

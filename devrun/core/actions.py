@@ -37,6 +37,8 @@ class BuildImage:
     build: int
     cause: str
     spelling: Spelling = UNWRITTEN
+    no_cache: bool = False
+    pull: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from devrun.core.actions import (
 )
 from devrun.core.handover import awaited, breaks_ring
 from devrun.core.model import Failures, Image, State, Target, usable_image
-from devrun.core.values import Container, Digest, Failure, Phase
+from devrun.core.values import Container, Digest, Failure, Fingerprint, Phase
 
 KEPT_IMAGES = 3
 """Switching between a few branches should not build; more than this fills disks."""
@@ -142,11 +142,23 @@ def _decide_observed_image(state: State, name: ImageName, image: Image) -> Decis
         return Hold(HoldKind.UNUSED, "no target wants it")
     if image.current is None and _is_needed(image, users):
         assert image.fingerprint is not None  # else it would have been hashed first
-        build = BuildImage(name, image.fingerprint, image.build, image.cause, image.spelling)
-        return _unless_failed(build, image.failures)
+        return _unless_failed(_build(name, image, image.fingerprint), image.failures)
     if removal := _next_removal(state, name, image):
         return removal
     return Hold(HoldKind.UP_TO_DATE, "up to date")
+
+
+def _build(name: ImageName, image: Image, fingerprint: Fingerprint) -> BuildImage:
+    is_asked = image.build != image.served
+    return BuildImage(
+        name,
+        fingerprint,
+        image.build,
+        image.cause,
+        image.spelling,
+        no_cache=is_asked and image.no_cache,
+        pull=is_asked and image.pull,
+    )
 
 
 def _is_needed(image: Image, users: list[Target]) -> bool:

@@ -155,6 +155,10 @@ class RebuildRequested:
 
     at: float
     images: tuple[ImageName, ...]
+    no_cache: bool = False
+    """Without what the builder kept of earlier builds."""
+    pull: bool = False
+    """On top of bases that are pulled anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,8 @@ class InputsHashed:
     fingerprint: Fingerprint
     spelling: Spelling = UNWRITTEN
     """A hash of how the inputs are written, which decides only whether a failed build is tried again."""
+    files: int = 0
+    """How many files decide it."""
 
 
 @dataclass(frozen=True, slots=True)

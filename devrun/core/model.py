@@ -39,12 +39,17 @@ class Image:
     spelling: Spelling = UNWRITTEN
     """How the inputs are written; by it a failed build is tried again where its meaning is the same."""
     inputs_revision: int = 0
+    input_files: int = 0
+    """How many files decide the fingerprint."""
     doubts: frozenset[int] = frozenset()
     """The batches that put the fingerprint in doubt and are neither decided nor built yet."""
     owed: frozenset[int] = frozenset()
     """Those among them that the running build is for."""
     build: int = 0
     """The build number: raised by `rebuild`."""
+    no_cache: bool = False
+    pull: bool = False
+    """What the user asked of the builds up to that number."""
     cause: str = "devrun started"
     gone: bool = False
     """No longer in the file: it goes when what runs for it has ended."""
@@ -257,14 +262,24 @@ def usable_image(state: State, target: Target) -> ImageId | None:
 
 
 def initial_state(
-    project: Project, now: float, *, only: frozenset[TargetName] = frozenset(), python: str = ""
+    project: Project,
+    now: float,
+    *,
+    only: frozenset[TargetName] = frozenset(),
+    stopped: frozenset[TargetName] = frozenset(),
+    python: str = "",
 ) -> State:
-    """Return the state of a project of which nothing is known yet; `only` limits which targets are wanted."""
+    """Return the state of a project of which nothing is known yet; `only` limits which targets are wanted.
+
+    What the user `stopped` stays so, unless it is named.
+    """
+    stopped -= only
     targets = {
         name: Target(
             image=config.image,
             spec=config.spec,
-            wanted=name in only if only else config.autostart,
+            wanted=(name in only if only else config.autostart) and name not in stopped,
+            stopped=name in stopped,
             run_cause="devrun started",
         )
         for name, config in project.targets.items()

@@ -145,10 +145,10 @@ def _end_image(image: Image, action: ImageAction, event: ActionFinished) -> Imag
 
 def _write_back_image(image: Image, action: ImageAction, event: ActionFinished) -> Image:
     match action, event.outcome:
-        case HashInputs(), InputsHashed(fingerprint=fingerprint, spelling=spelling):
+        case HashInputs(), InputsHashed(fingerprint=fingerprint, spelling=spelling, files=files):
             # Another batch may have put the fingerprint in doubt while it was worked out.
             is_current = action.revision == image.inputs_revision
-            hashed = replace(_decided(image, fingerprint), spelling=spelling)
+            hashed = replace(_decided(image, fingerprint), spelling=spelling, input_files=files)
             return _proven(hashed) if is_current else image
         case InspectImage(), ImageInspected(built=built):
             is_current = action.revision == image.built_revision

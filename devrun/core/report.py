@@ -6,6 +6,7 @@ It holds no value of `env` or `args`, and is complete: whoever reads it needs ne
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from devrun.config.names import image_tag
 from devrun.config.project import Command, ImageCommand, ImageName, Module, Program, Script, TargetName
 from devrun.core.actions import Action
 from devrun.core.crash import explain_exit
@@ -42,6 +43,14 @@ class ImageReport:
     builds: int = 0
     last: LastAction | None = None
     problem: Problem | None = None
+    tag: str = ""
+    """Where it is there: its name for the engine."""
+    tagged: float = 0.0
+    """When it got that tag."""
+    inputs: int = 0
+    """How many files decide it."""
+    working_since: float = 0.0
+    """When the running action began; 0: none runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,14 @@ class TargetReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What is watched on the disk."""
+
+    files: int = 0
+    directories: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All of a project."""
 
@@ -83,6 +100,9 @@ class Report:
     targets: Mapping[str, TargetReport] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     """What the user should know of the project as a whole, such as a changed `devrun.toml`."""
+    watched: Watched = Watched()
+    entry: int = 0
+    """The number of the newest entry of the journal: what follows it is news."""
 
 
 VERBS = {
@@ -101,7 +121,16 @@ VERBS = {
 """What status calls a running action."""
 
 
-def report(state: State, *, pid: int, started: float, engine: str, notices: tuple[str, ...] = ()) -> Report:
+def report(
+    state: State,
+    *,
+    pid: int,
+    started: float,
+    engine: str,
+    notices: tuple[str, ...] = (),
+    watched: Watched = Watched(),
+    entry: int = 0,
+) -> Report:
     """Return the report of a state; `engine` is the engine's name and version."""
     return Report(
         version=REPORT_VERSION,
@@ -123,6 +152,8 @@ def report(state: State, *, pid: int, started: float, engine: str, notices: tupl
             if name in state.project.targets
         },
         notices=notices,
+        watched=watched,
+        entry=entry,
     )
 
 
@@ -142,6 +173,10 @@ def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
         builds=image.builds,
         last=image.last,
         problem=failure_problem(image.failures, decision),
+        tag=image_tag(state.project.slug, name, current.fingerprint) if current else "",
+        tagged=current.tagged if current else 0.0,
+        inputs=image.input_files,
+        working_since=image.running_since if image.running else 0.0,
     )
 
 

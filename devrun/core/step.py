@@ -128,7 +128,7 @@ def _wished(
         case StopRequested(targets=names):
             return _on_targets(state, names, lambda target: replace(target, wanted=False, stopped=True))
         case RebuildRequested(images=images):
-            return replace(state, images=_changed(state.images, images, _raise_build))
+            return replace(state, images=_changed(state.images, images, partial(_raise_build, event)))
         case ShutdownRequested(remove=remove):  # pragma: no branch - no other is left
             gone = state.targets if remove else ()
             closing = _on_targets(state, gone, lambda target: replace(target, gone=True))
@@ -188,8 +188,15 @@ def _rename(target: Target, was: Digest | None) -> Target:
     return replace(target, source=was, loaded=loaded, renamed={**renamed, old: was} if target.running else {})
 
 
-def _raise_build(image: Image) -> Image:
-    return replace(image, build=image.build + 1, cause="asked to rebuild")
+def _raise_build(wish: RebuildRequested, image: Image) -> Image:
+    is_open = image.build != image.served  # an earlier wish that is not served yet counts, too
+    return replace(
+        image,
+        build=image.build + 1,
+        cause="asked to rebuild",
+        no_cache=wish.no_cache or (is_open and image.no_cache),
+        pull=wish.pull or (is_open and image.pull),
+    )
 
 
 def _touch(target: Target) -> Target:

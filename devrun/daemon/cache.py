@@ -1,12 +1,13 @@
-"""The one file of devrun's own: which source each running container has loaded.
+"""What labels cannot hold: which source each running container has loaded, and what the user stopped.
 
-Labels cannot hold it, since it changes with every restart. Losing the file costs at most one restart.
+Losing the file costs at most one restart.
 """
 
 import json
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devrun.config.project import TargetName
@@ -14,28 +15,36 @@ from devrun.core.values import ContainerId, Digest, Loaded
 
 log = logging.getLogger(__name__)
 
-Rows = Mapping[TargetName, Loaded]
-VERSION = 2
+VERSION = 3
 MAX_BYTES = 1024 * 1024
 """A thousand times what it ever is: whatever is larger was not written here."""
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered from daemon to daemon."""
+
+    loaded: Mapping[TargetName, Loaded] = field(default_factory=dict)
+    stopped: frozenset[TargetName] = frozenset()
+
+
 class Cache:
-    """Reads and writes the rows; what cannot be read is empty, what cannot be written is said in the log."""
+    """Reads and writes the memory; what cannot be read is empty, what cannot be written is logged."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._written: Rows | None = None
+        self._written: Memory | None = None
 
-    def read(self) -> dict[TargetName, Loaded]:
-        """Return the rows of an earlier daemon."""
+    def read(self) -> Memory:
+        """Return what an earlier daemon wrote."""
         try:
             said = json.loads(_content(self._path))
             if said["version"] != VERSION:
-                return {}
-            return {TargetName(str(name)): _row(row) for name, row in said["loaded"].items()}
+                return Memory()
+            loaded = {TargetName(str(name)): _row(row) for name, row in said["loaded"].items()}
+            return Memory(loaded, frozenset(TargetName(str(name)) for name in said["stopped"]))
         except FileNotFoundError:
-            return {}
+            return Memory()
         except (
             OSError,
             ValueError,
@@ -46,13 +55,13 @@ class Cache:
             RecursionError,
         ) as error:
             log.warning("%s cannot be used: %s", self._path, error)
-            return {}
+            return Memory()
 
-    def write(self, rows: Rows) -> None:
+    def write(self, memory: Memory) -> None:
         """Replace the file whole, if it would say something else."""
-        if rows == self._written:
+        if memory == self._written:
             return
-        self._written = dict(rows)
+        self._written = memory
         loaded = {
             name: {
                 "container": row.container,
@@ -60,14 +69,15 @@ class Cache:
                 "digest": [row.digest.closure, row.digest.reached],
                 "run": row.run,
             }
-            for name, row in rows.items()
+            for name, row in memory.loaded.items()
         }
         draft = self._path.with_suffix(".new")
         try:
             draft.unlink(missing_ok=True)
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                json.dump({"version": VERSION, "loaded": loaded}, file)
+                said = {"version": VERSION, "loaded": loaded, "stopped": sorted(memory.stopped)}
+                json.dump(said, file)
             draft.replace(self._path)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._path, error.strerror)

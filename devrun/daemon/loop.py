@@ -4,19 +4,16 @@ After every batch of events it asks for each image and each target what is to be
 to a worker of its own, at most one for each. Nothing waits in a queue but facts.
 """
 
-import contextlib
 import logging
 import os
 import queue
 import signal
 import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import FrameType
 
 from devrun import __version__
 from devrun.config.project import ImageName, Project, TargetName
@@ -24,7 +21,7 @@ from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.core.actions import Action, BuildImage, CancelBuild, InspectImage, InspectTarget, subject_of
+from devrun.core.actions import Action, BuildImage, InspectImage, InspectTarget, subject_of
 from devrun.core.decide import Decision, Hold, decide_image, decide_target, is_settled
 from devrun.core.events import (
     ActionFinished,
@@ -37,33 +34,36 @@ from devrun.core.events import (
     FilesChanged,
     HintFound,
     Lost,
-    Outcome,
     ProjectChanged,
     ShutdownRequested,
     TimePassed,
 )
-from devrun.core.explanation import Explained
+from devrun.core.journal import Entry, EntryKind, began, ended, held
 from devrun.core.model import State, initial_state
 from devrun.core.reconfigure import describe
-from devrun.core.report import VERBS, Report, report
+from devrun.core.report import VERBS, Report, Watched, report
 from devrun.core.step import step
-from devrun.daemon.cache import Cache
+from devrun.daemon.cache import Cache, Memory
+from devrun.daemon.desk import Desk
+from devrun.daemon.journal import Journal
 from devrun.daemon.listener import Listener
+from devrun.daemon.logs import Logs
 from devrun.daemon.monitor import Monitor
 from devrun.daemon.output import Followers
 from devrun.daemon.readiness import Readiness
-from devrun.daemon.waiters import Answer, Waiters
-from devrun.daemon.work import do
+from devrun.daemon.signals import Signals
+from devrun.daemon.waiters import Waiters
+from devrun.daemon.workers import Workers
 from devrun.engine.plan import STOP_TIMEOUT_S
-from devrun.engine.protocol import BuildProgress, Connect
+from devrun.engine.protocol import BuildProgress, Connect, OutputLine
 from devrun.errors import DevrunError, ExitCode
 from devrun.sources.disk import Disk
 
 log = logging.getLogger(__name__)
 
+OWN_PYTHON = sys.implementation.cache_tag or ""
 MOST_TOLD = 100
 """Actions that `devrun explain --last` tells of."""
-CANCEL_PAUSE_S = 0.2
 CLOSE_MARGIN_S = 2.0
 """What all else may take at the end, beyond the containers' own time-outs."""
 
@@ -74,6 +74,11 @@ class Died:
 
     part: str
     error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class LookWanted:
+    """Somebody wants the disk looked at, whether or not there is a hint of a change."""
 
 
 class Daemon:
@@ -87,100 +92,109 @@ class Daemon:
         *,
         place: Place,
         only: frozenset[TargetName] = frozenset(),
+        detached: bool = False,
     ) -> None:
+        """`only` limits which targets run; `detached`: no terminal's end is ours, and SIGHUP means reload."""
         self._listener = listener
         self._place = place
-        self._mailbox: queue.SimpleQueue[Event | Died] = queue.SimpleQueue()
+        self._only = only
+        self._mailbox: queue.SimpleQueue[Event | Died | LookWanted] = queue.SimpleQueue()
         self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
         self._monitor = Monitor(lambda: connect(self._state.project), self._mailbox.put, self._part_died)
-        self._followers = Followers(self._mailbox.put, listener.output)
+        self._journal = Journal(place.journal, listener.told)
+        self._logs = Logs()
+        self._workers = Workers(
+            self._mailbox.put, lambda: self._monitor.engine, lambda: self._state, self._disk, self._build_said
+        )
+        self._followers = Followers(self._mailbox.put, self._wrote)
         self._readiness = Readiness(self._mailbox.put, self._part_died)
         self._waiters = Waiters(self._disk.barrier)
         self._cache = Cache(place.cache)
         self._notices: dict[str, str] = {}
         self._holds: dict[str, Hold] = {}
+        self._steps: dict[ImageName, str] = {}
         self._started = time.time()
         self._closing_since = 0.0
         self._remove = False
-        self._signal = 0
+        self._signals = Signals(self._asked_to_end, self._asked_to_look, listener.leave, detached=detached)
         self._began: dict[Action, float] = {}
         self._done: deque[str] = deque(maxlen=MOST_TOLD)
         """What was begun since the last batch of changes."""
-        self._state = initial_state(
-            project, self._started, only=only, python=sys.implementation.cache_tag or ""
-        )
+        self._state = initial_state(project, self._started, only=only, python=OWN_PYTHON)
         self._report = self._make_report()
+        self.desk = Desk(
+            self._mailbox.put,
+            lambda: self._state,
+            self.report,
+            self._doings,
+            self._disk,
+            self._waiters,
+            self._journal,
+            self._logs,
+        )
+        """What others may ask."""
 
     def report(self) -> Report:
         """Return the newest report; from any thread, at once."""
         return self._report
 
-    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
-        """Return what changes of files do; from any thread, waits while the disk is looked at."""
-        files = tuple(map(self._disk.explain, paths))
-        if not last:
-            return Explained(files)
-        holds = {subject: hold.text for subject, hold in dict(self._holds).items()}
-        return Explained(files, replace(self._disk.last_batch(), actions=tuple(self._done), holds=holds))
-
     def shutdown(self, *, remove: bool) -> None:
         """Ask for the end; returns at once."""
-        self._mailbox.put(ShutdownRequested(time.time(), remove))
+        self.desk.shutdown(remove=remove)
 
-    def wait(
-        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
-    ) -> Callable[[], None]:
-        """Have `answer` called when what was saved by now is settled; returns what takes the wish back."""
-        number = self._waiters.add(names, timeout_s, answer)
-        self._mailbox.put(TimePassed(time.time()))  # The loop's patience may be longer than the waiter's.
-        return partial(self._waiters.drop, number)
+    def _doings(self) -> tuple[Sequence[str], Mapping[str, str]]:
+        """Return what was begun since the last batch of changes, and why nothing is done now."""
+        return tuple(self._done), {subject: hold.text for subject, hold in dict(self._holds).items()}
 
-    def run(self) -> ExitCode:
-        """Hold the project's lock, serve, and work until told to stop; raises AlreadyRunningError."""
+    def run(self, served: Callable[[], None] = lambda: None) -> ExitCode:
+        """Hold the project's lock, serve, and work until told to stop; raises AlreadyRunningError.
+
+        `served` is called once the socket answers.
+        """
         with (
             Lock.acquire(self._place, root=self._state.project.root, version=__version__) as lock,
-            self._signals(),
+            self._signals.taken(),
         ):
-            self._state = replace(self._state, rows=self._cache.read())
-            server = Server.start(lock, self, died=self._server_died, limits=Limits.of_process())
+            self._journal.open()
+            self._recall()
+            server = Server.start(lock, self.desk, died=self._server_died, limits=Limits.of_process())
             try:
+                self._tell_of(EntryKind.STARTED, f"devrun {__version__}, pid {os.getpid()}")
                 self._disk.start()
                 self._monitor.start()
                 self._readiness.start()
+                served()
                 self._loop()
                 self._leave()
+                self._tell_of(EntryKind.ENDED)
             finally:
                 self._readiness.close()
                 self._followers.close()
                 self._monitor.close()
                 self._disk.close()
                 server.stop()
-        return ExitCode.INTERRUPTED if self._signal == signal.SIGINT else ExitCode.OK
+                self._journal.close()
+        return ExitCode.INTERRUPTED if self._signals.received == signal.SIGINT else ExitCode.OK
+
+    def _recall(self) -> None:
+        """Take up what an earlier daemon left."""
+        memory = self._cache.read()
+        state = initial_state(
+            self._state.project, self._started, only=self._only, stopped=memory.stopped, python=OWN_PYTHON
+        )
+        self._state = replace(state, rows=memory.loaded)
+        self._report = self._make_report()
 
     def _leave(self) -> None:
         engine = self._monitor.engine
         if self._remove and engine is not None and self._state.engine_up:
             engine.remove_network()
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Take the signals that ask for the end; a second one is obeyed at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        taken = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, self._on_signal) for number in taken}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._signal:
-            os._exit(ExitCode.INTERRUPTED)
-        self._signal = number
+    def _asked_to_end(self) -> None:
         self._mailbox.put(ShutdownRequested(time.time()))
+
+    def _asked_to_look(self) -> None:
+        self._mailbox.put(LookWanted())
 
     def _loop(self) -> None:
         while not self._is_over():
@@ -197,19 +211,21 @@ class Daemon:
         except queue.Empty:
             yield TimePassed(time.time())
             return
-        yield self._alive(first)
+        yield self._heard(first)
         while True:
             try:
-                yield self._alive(self._mailbox.get_nowait())
+                yield self._heard(self._mailbox.get_nowait())
             except queue.Empty:
                 return
 
-    @staticmethod
-    def _alive(event: "Event | Died") -> Event:
+    def _heard(self, event: "Event | Died | LookWanted") -> Event:
         if isinstance(event, Died):
             raise DevrunError(
                 f"the {event.part} died: {event.error!r}", hint="see the log; start devrun again"
             )
+        if isinstance(event, LookWanted):
+            self._disk.look()
+            return TimePassed(time.time())
         return event
 
     def _patience_s(self) -> float | None:
@@ -226,7 +242,7 @@ class Daemon:
         match event:
             case ActionFinished(action=action, outcome=outcome):
                 since = self._began.pop(action, event.at)
-                self._listener.action_finished(action, outcome, event.at - since)
+                self._journal.add(ended(action, outcome, event.at, event.at - since))
                 if isinstance(outcome, Lost):
                     self._monitor.doubt()
             case ShutdownRequested(remove=remove):
@@ -239,9 +255,9 @@ class Daemon:
             case DiskRead(barriers=barriers):
                 self._waiters.pass_barriers(barriers)
             case HintFound(target=target, hint=hint):
-                self._listener.hinted(f"target {target}", hint)
+                self._tell_of(EntryKind.HINT, hint, f"target {target}")
             case ProjectChanged(project=project) if self._state.project is project:
-                self._listener.reconfigured(project, describe(before, event))
+                self._tell_of(EntryKind.CONFIGURED, describe(before, event))
             case _:
                 pass
         if before.engine_up != self._state.engine_up or (
@@ -259,11 +275,12 @@ class Daemon:
     def _tell_engine(self) -> None:
         engine = self._monitor.engine
         if self._state.engine_up and engine is not None:
-            self._listener.engine_changed(up=True, text=engine.describe(), hint="")
+            self._tell_of(EntryKind.ENGINE_UP, engine.describe())
         else:
-            self._listener.engine_changed(
-                up=False, text=self._state.engine_error, hint=self._state.engine_hint
-            )
+            self._tell_of(EntryKind.ENGINE_DOWN, self._state.engine_error, hint=self._state.engine_hint)
+
+    def _tell_of(self, kind: EntryKind, text: str = "", subject: str = "", *, hint: str = "") -> None:
+        self._journal.add(Entry(time.time(), kind.value, subject, text, hint=hint))
 
     def _act(self) -> None:
         """Begin all that is decided; what follows from a beginning is decided at once."""
@@ -281,55 +298,37 @@ class Daemon:
             self._begin(decision)
         if self._holds.get(subject) != decision:
             self._holds[subject] = decision
-            self._listener.held(subject, decision)
+            self._journal.add(held(subject, decision, time.time()))
 
     def _begin(self, action: Action) -> None:
         now = time.time()
         self._state = step(self._state, ActionStarted(now, action))
-        self._listener.action_started(action)
-        log.info("%s", action)
+        self._journal.add(began(action, now))
+        log.debug("%s", action)
         if not isinstance(action, InspectImage | InspectTarget):
             self._done.append(f"{subject_of(action)}: {VERBS[type(action).__name__]} ({action.cause})")
         self._began[action] = now
-        name = type(action).__name__
-        # An action goes by the configuration that it was decided by, whatever is in force at its end.
-        work = (action, self._state.project)
-        threading.Thread(target=self._work, args=work, name=name, daemon=True).start()
+        self._workers.begin(action, self._state.project)
 
-    def _work(self, action: Action, project: Project) -> None:
-        outcome = self._perform(action, project)
-        while isinstance(action, CancelBuild) and self._goes_on(action):
-            outcome = self._perform(action, project)
-        self._mailbox.put(ActionFinished(time.time(), action, outcome))
+    def _build_said(self, image: ImageName, news: BuildProgress) -> None:
+        now = time.time()
+        self._logs.add_progress(image, news, now)
+        place = f"{news.step}/{news.steps}" if news.steps else ""
+        text = f"{news.instruction} (cached)" if news.cached else news.instruction
+        if news.instruction and self._steps.get(image) != f"{place} {text}":
+            self._steps[image] = f"{place} {text}"
+            self._journal.add(Entry(now, EntryKind.STEP.value, f"image {image}", text, step=place))
+        said = f"{place} {news.instruction}" if place else news.line or news.instruction
+        self._mailbox.put(BuildAdvanced(now, image, said))
 
-    def _goes_on(self, cancellation: CancelBuild) -> bool:
-        """Tell after a moment whether a build is to be cancelled again: it may have been about to begin.
-
-        The build that takes its place must not be hit, and may begin within that moment.
-        """
-        if not self._is_building(cancellation):
-            return False
-        time.sleep(CANCEL_PAUSE_S)
-        return self._is_building(cancellation)
-
-    def _is_building(self, cancellation: CancelBuild) -> bool:
-        image = self._state.images.get(cancellation.image)
-        return image is not None and image.is_building(cancellation.fingerprint, cancellation.build)
-
-    def _perform(self, action: Action, project: Project) -> Outcome:
-        engine = self._monitor.engine
-        if engine is None:
-            return Lost("the engine is not connected")
-        return do(action, project, self._disk, engine, self._build_progressed)
-
-    def _build_progressed(self, image: ImageName, news: BuildProgress) -> None:
-        self._listener.build_progressed(image, news)
-        self._mailbox.put(BuildAdvanced(time.time(), image, f"{news.step}/{news.steps} {news.instruction}"))
+    def _wrote(self, line: OutputLine) -> None:
+        if line.target in self._state.project.targets:
+            self._listener.wrote(self._logs.add(line))
 
     def _tell(self) -> None:
         """Let others know: readers of the report, the cache, those who follow output."""
         self._report = self._make_report()
-        self._cache.write({name: t.loaded for name, t in self._state.targets.items() if t.loaded})
+        self._cache.write(self._memory())
         self._readiness.update(self._state)
         engine = self._monitor.engine
         if engine is None or not self._state.engine_up:
@@ -337,6 +336,11 @@ class Daemon:
         for name, target in self._state.targets.items():
             if name in self._state.project.targets:
                 self._followers.update(engine, self._state.project.targets[name], target.container)
+
+    def _memory(self) -> Memory:
+        targets = self._state.targets
+        loaded = {name: target.loaded for name, target in targets.items() if target.loaded}
+        return Memory(loaded, frozenset(name for name, target in targets.items() if target.stopped))
 
     def _answer_waiters(self) -> None:
         for name in self._waiters.answer(self._state):
@@ -349,6 +353,7 @@ class Daemon:
             pid=os.getpid(),
             started=self._started,
             engine=engine.describe() if engine else "",
+            watched=Watched(*self._disk.counts),
             notices=tuple(self._notices.values()),
         )
 
@@ -358,7 +363,7 @@ class Daemon:
         notices = {**self._notices, subject: text}
         self._notices = {subject: text for subject, text in notices.items() if text}
         if text and text != before:
-            self._listener.noticed(text)
+            self._tell_of(EntryKind.NOTICE, text)
         if text != before:
             self._mailbox.put(TimePassed(time.time()))
 
@@ -379,9 +384,11 @@ class Daemon:
         if not self._closing_since:
             return False
         if not self._state.engine_up:
-            self._listener.noticed("the engine does not answer: containers may still run")
+            self._tell_of(EntryKind.NOTICE, "the engine does not answer: containers may still run")
             return True
         if time.time() > self._deadline():
-            self._listener.noticed("containers did not stop in time: `devrun down` removes what is left")
+            self._tell_of(
+                EntryKind.NOTICE, "containers did not stop in time: `devrun down` removes what is left"
+            )
             return True
         return not self._began and is_settled(self._state)

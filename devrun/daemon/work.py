@@ -64,17 +64,21 @@ def do(action: Action, project: Project, disk: Disk, engine: Engine, progress: P
 def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:  # noqa: C901 - a table
     match action:
         case HashInputs(image=image):
-            return InputsHashed(disk.hash_inputs(image), disk.inputs(image).spelling)
+            fingerprint = disk.hash_inputs(image)
+            found = disk.inputs(image)
+            return InputsHashed(fingerprint, found.spelling, sum(file.decides for file in found.files))
         case InspectImage(image=image):
             built = engine.inspect_image(image)
             _learn(disk, image, built)
             return ImageInspected(built)
-        case BuildImage(image=image, fingerprint=fingerprint):
+        case BuildImage(image=image, fingerprint=fingerprint, no_cache=no_cache, pull=pull):
             made = engine.build_image(
                 project.images[image],
                 fingerprint,
                 disk.build_context(image),
                 lambda news: progress(image, news),
+                no_cache=no_cache,
+                pull=pull,
             )
             _learn(disk, image, (made,))
             if disk.hash_inputs(image) != fingerprint:

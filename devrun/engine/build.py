@@ -54,6 +54,7 @@ class BuildRequest:
     labels: Mapping[str, str]
     args: Mapping[str, str] = field(repr=False)
     stage: str | None = None
+    no_cache: bool = False
 
     def params(self, builder: Builder) -> dict[str, str | int]:
         """Return the parameters of the API's call."""
@@ -66,6 +67,7 @@ class BuildRequest:
             # The classic builder would leave its containers behind, failed ones too.
             "rm": 1,
             "forcerm": 1,
+            "nocache": int(self.no_cache),
         }
         return {**wanted, "target": self.stage} if self.stage else wanted
 

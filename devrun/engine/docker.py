@@ -74,9 +74,12 @@ class DockerEngine:
         fingerprint: Fingerprint,
         context: BuildContext,
         progress: Callable[[BuildProgress], None],
+        *,
+        no_cache: bool = False,
+        pull: bool = False,
     ) -> Built:
         """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
-        return self._images.build_image(image, fingerprint, context, progress)
+        return self._images.build_image(image, fingerprint, context, progress, no_cache=no_cache, pull=pull)
 
     def cancel_build(self, image: ImageName) -> None:
         """Give up the running build, if there is one."""

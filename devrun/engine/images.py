@@ -11,7 +11,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
-from devrun.config.names import slugify
+from devrun.config.names import image_tag
 from devrun.config.project import ImageConfig, ImageName, Project
 from devrun.core.values import BuildContext, Built, Fingerprint, ImageId
 from devrun.engine.build import BuildRequest, build, with_proxies
@@ -67,15 +67,18 @@ class Images:
         fingerprint: Fingerprint,
         context: BuildContext,
         progress: Callable[[BuildProgress], None],
+        *,
+        no_cache: bool = False,
+        pull: bool = False,
     ) -> Built:
         """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
         with self._cancellation(image.name) as cancellation:
-            request = self._request(image, fingerprint, context)
+            request = self._request(image, fingerprint, context, no_cache=no_cache)
             name = request.recipe.name
             frontend = official_frontend(context.dockerfile, name)
             refuse_sessions(context.dockerfile, image.stage, name)
             for base in context.bases:
-                ensure_base(self._connection, base, name, cancellation, progress)
+                ensure_base(self._connection, base, name, cancellation, progress, anew=pull)
             try:
                 made = build(self._connection, request, cancellation, progress)
             except DockerfileError as error:
@@ -105,13 +108,15 @@ class Images:
                 raise
 
     def _tag(self, image: ImageName, fingerprint: str) -> str:
-        return f"devrun/{self._project.slug}-{slugify(image)}:{fingerprint}"
+        return image_tag(self._project.slug, image, fingerprint)
 
     def labels(self, image: ImageName) -> dict[str, str]:
         """Return the labels that say whose an image is."""
         return {**project_labels(self._project), IMAGE: image}
 
-    def _request(self, image: ImageConfig, fingerprint: Fingerprint, context: BuildContext) -> BuildRequest:
+    def _request(
+        self, image: ImageConfig, fingerprint: Fingerprint, context: BuildContext, *, no_cache: bool
+    ) -> BuildRequest:
         name = _shown(image.dockerfile, self._project.root)
         text = without_syntax(context.dockerfile)
         inside = dockerfile_name(image.dockerfile, context.files)
@@ -123,6 +128,7 @@ class Images:
             labels=self.labels(image.name),
             args=with_proxies(image.args, self._connection.endpoint.host),
             stage=image.stage,
+            no_cache=no_cache,
         )
 
     def _fetch_frontend(

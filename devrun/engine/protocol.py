@@ -68,6 +68,9 @@ class Engine(Protocol):
         fingerprint: Fingerprint,
         context: BuildContext,
         progress: Callable[[BuildProgress], None],
+        *,
+        no_cache: bool = False,
+        pull: bool = False,
     ) -> Built:
         """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
 

@@ -46,10 +46,19 @@ Report = Callable[[BuildProgress], None]
 
 
 def ensure_base(
-    connection: Connection, base: str, dockerfile: str, cancellation: Cancellation, progress: Report
+    connection: Connection,
+    base: str,
+    dockerfile: str,
+    cancellation: Cancellation,
+    progress: Report,
+    *,
+    anew: bool = False,
 ) -> None:
-    """Return once the engine has the image; raises EngineError, which names the Dockerfile that wants it."""
-    if base == NOTHING or look_up(connection, base) is not None:
+    """Return once the engine has the image; raises EngineError, which names the Dockerfile that wants it.
+
+    `anew`: as the registry has it now, even where the engine has one of that name.
+    """
+    if base == NOTHING or (not anew and look_up(connection, base) is not None):
         return
     log.info("pulling %s for %s", base, dockerfile)
     repository, tag = parse_repository_tag(base)

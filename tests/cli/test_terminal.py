@@ -2,17 +2,16 @@
 
 import io
 import sys
-from pathlib import Path
 
 import pytest
 
 from devrun.cli.terminal import Terminal
-from devrun.config.project import ImageName, Project, Script, Spec, TargetConfig, TargetName
+from devrun.config.project import ImageName, Spec, TargetName
 from devrun.core.actions import BuildImage, HashInputs, RestartContainer
 from devrun.core.decide import Hold, HoldKind
 from devrun.core.events import Cancelled, ContainerStarted, Failed, ImageBuilt, Lost
+from devrun.core.journal import Entry, LogLine, began, ended, held
 from devrun.core.values import Built, Container, ContainerId, Digest, Fingerprint, ImageId, Phase
-from devrun.engine.protocol import BuildProgress, OutputLine
 
 WEB, JOB = TargetName("web"), TargetName("job-2")
 IMAGE = ImageName("default")
@@ -28,18 +27,13 @@ class Screen(io.StringIO):
         return True
 
 
-def a_project(*names: TargetName) -> Project:
-    targets = {name: TargetConfig(name, IMAGE, Script("app.py")) for name in names}
-    return Project("shop", "shop-0", Path("/srv/shop"), "0", None, {}, targets)
-
-
-def a_line(text: str, target: TargetName = WEB) -> OutputLine:
-    return OutputLine(target, "stdout", text, 0, ContainerId("c"))
+def a_line(text: str, target: str = WEB) -> LogLine:
+    return LogLine(0.0, target, "stdout", text)
 
 
 @pytest.fixture
 def terminal() -> Terminal:
-    return Terminal(a_project(WEB, JOB), frozenset())
+    return Terminal([WEB, JOB])
 
 
 def on_a_screen(monkeypatch: pytest.MonkeyPatch, terminal: Terminal) -> str:
@@ -47,8 +41,8 @@ def on_a_screen(monkeypatch: pytest.MonkeyPatch, terminal: Terminal) -> str:
     screen = Screen()
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setattr(sys, "stderr", screen)
-    terminal.output(a_line("\x1b[31mred"))
-    terminal.action_finished(RESTART, STARTED, 0.5)
+    terminal.wrote(a_line("\x1b[31mred"))
+    terminal.told(ended(RESTART, STARTED, 0.0, 0.5))
     return screen.getvalue()
 
 
@@ -56,11 +50,11 @@ def test_own_lines_go_to_stderr_and_say_what_is_done_and_why(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """stdout is left to the targets."""
-    terminal.begin()
-    terminal.action_started(BUILD)
-    terminal.action_finished(BUILD, ImageBuilt(Built(Fingerprint("f"), ImageId("i"), 0.0)), 12.345)
-    terminal.action_started(RESTART)
-    terminal.action_finished(RESTART, STARTED, 0.5)
+    terminal.say("watching /srv/shop (web, job-2); Ctrl-C stops")
+    terminal.told(began(BUILD, 0.0))
+    terminal.told(ended(BUILD, ImageBuilt(Built(Fingerprint("f"), ImageId("i"), 0.0)), 0.0, 12.345))
+    terminal.told(began(RESTART, 0.0))
+    terminal.told(ended(RESTART, STARTED, 0.0, 0.5))
     said = capsys.readouterr()
 
     assert said.out == ""
@@ -76,8 +70,8 @@ def test_own_lines_go_to_stderr_and_say_what_is_done_and_why(
 def test_looking_is_not_said(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
     """It changes nothing; nor does a build that was given up have to be told again."""
     hashing = HashInputs(IMAGE, 0, "Dockerfile changed")
-    terminal.action_started(hashing)
-    terminal.action_finished(hashing, Cancelled(), 0.1)
+    terminal.told(began(hashing, 0.0))
+    terminal.told(ended(hashing, Cancelled(), 0.0, 0.1))
 
     assert capsys.readouterr().err == ""
 
@@ -86,7 +80,7 @@ def test_a_build_that_was_cancelled_is_not_said_to_be_built(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It was given up; the next one says when it is built."""
-    terminal.action_finished(BUILD, Cancelled(), 1.5)
+    terminal.told(ended(BUILD, Cancelled(), 0.0, 1.5))
 
     assert capsys.readouterr().err == "devrun: image default: given up after 1.50 s\n"
 
@@ -95,7 +89,7 @@ def test_a_failure_is_said_with_its_output_and_its_remedy(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The reason stands below the output, where the eye is."""
-    terminal.action_finished(BUILD, Failed("exit code 1", "see above", "RUN false", ("one", "two")), 1.0)
+    terminal.told(ended(BUILD, Failed("exit code 1", "see above", "RUN false", ("one", "two")), 0.0, 1.0))
 
     assert capsys.readouterr().err.splitlines() == [
         "devrun: image default:   one",
@@ -109,10 +103,10 @@ def test_an_engine_that_comes_and_goes_is_said(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With what to do about it."""
-    terminal.engine_changed(up=True, text="Docker 20.10", hint="")
-    terminal.action_finished(RESTART, Lost("connection reset"), 1.0)
-    terminal.engine_changed(up=False, text="connection refused", hint="start it")
-    terminal.engine_changed(up=False, text="no answer", hint="")
+    terminal.told(Entry(0.0, "engine up", text="Docker 20.10"))
+    terminal.told(ended(RESTART, Lost("connection reset"), 0.0, 1.0))
+    terminal.told(Entry(0.0, "engine down", text="connection refused", hint="start it"))
+    terminal.told(Entry(0.0, "engine down", text="no answer", hint=""))
 
     assert capsys.readouterr().err.splitlines() == [
         "devrun: connected with Docker 20.10",
@@ -123,53 +117,38 @@ def test_an_engine_that_comes_and_goes_is_said(
     ]
 
 
-def test_a_hold_is_said_once_until_something_happens(
+def test_a_hold_is_said_where_it_does_not_go_without_saying(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is decided anew after every event; what goes without saying is not said at all."""
-    crashed = Hold(HoldKind.CRASHED, "crashed 1")
-    terminal.held("target web", Hold(HoldKind.UP_TO_DATE, "up to date"))
-    terminal.held("target web", crashed)
-    terminal.held("target web", crashed)
-    terminal.held("target job-2", Hold(HoldKind.EXITED, "exited 0"))
-    terminal.action_started(RESTART)
-    terminal.held("target web", crashed)
+    """Most of the time all is up to date."""
+    terminal.told(held("target web", Hold(HoldKind.UP_TO_DATE, "up to date"), 0.0))
+    terminal.told(held("target web", Hold(HoldKind.CRASHED, "crashed 1"), 0.0))
 
-    assert capsys.readouterr().err.splitlines() == [
-        "devrun: web: crashed 1",
-        "devrun: job-2: exited 0",
-        "devrun: web: restarting (app.py changed)",
-        "devrun: web: crashed 1",
-    ]
+    assert capsys.readouterr().err == "devrun: web: crashed 1\n"
 
 
-def test_each_step_of_a_build_is_said_once(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its output lines come with the step's name again."""
-    terminal.build_progressed(IMAGE, BuildProgress(1, 3, "FROM python", cached=True))
-    terminal.build_progressed(IMAGE, BuildProgress(2, 3, "RUN make"))
-    terminal.build_progressed(IMAGE, BuildProgress(2, 3, "RUN make", "cc -o"))
-    terminal.build_progressed(IMAGE, BuildProgress(0, 0, "pulling python", "40 %"))
-    terminal.build_progressed(IMAGE, BuildProgress(0, 0, ""))
+def test_each_step_of_a_build_is_said(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pull has no number."""
+    terminal.told(Entry(0.0, "step", "image default", "FROM python (cached)", step="1/3"))
+    terminal.told(Entry(0.0, "step", "image default", "pulling python"))
 
     assert capsys.readouterr().err.splitlines() == [
         "devrun: image default: [1/3] FROM python (cached)",
-        "devrun: image default: [2/3] RUN make",
         "devrun: image default: pulling python",
     ]
 
 
-def test_a_hint_is_said_once(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
-    """However often the daemon finds it."""
-    terminal.hinted("target web", "listen on 0.0.0.0")
-    terminal.hinted("target web", "listen on 0.0.0.0")
-    terminal.noticed("devrun.toml changed")
+def test_hints_and_notices_are_said(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    """A hint by whom it concerns."""
+    terminal.told(Entry(0.0, "hint", "target web", "listen on 0.0.0.0"))
+    terminal.told(Entry(0.0, "notice", text="devrun.toml changed"))
 
     assert capsys.readouterr().err == "devrun: web: hint: listen on 0.0.0.0\ndevrun: devrun.toml changed\n"
 
 
 def test_a_notice_of_several_lines_stays_so(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
     """A refused devrun.toml may have many problems."""
-    terminal.noticed("not applied:\ndevrun.toml:1: x\x1b[2J")
+    terminal.told(Entry(0.0, "notice", text="not applied:\ndevrun.toml:1: x\x1b[2J"))
 
     assert capsys.readouterr().err.splitlines() == [
         "devrun: not applied:",
@@ -182,53 +161,38 @@ def test_another_configuration_is_said_and_its_targets_are_told_apart(
 ) -> None:
     """A new one by its name, and a removed one as long as it writes."""
     new = TargetName("a-new-one")
-    terminal.reconfigured(a_project(WEB, new), "devrun.toml changed: a-new-one added, job-2 removed")
+    terminal.told(Entry(0.0, "configured", text="devrun.toml changed: a-new-one added, job-2 removed"))
     for name in (WEB, new, JOB):
-        terminal.output(a_line("x", name))
+        terminal.wrote(a_line("x", name))
     said = capsys.readouterr()
 
     assert said.err == "devrun: devrun.toml changed: a-new-one added, job-2 removed\n"
-    assert said.out.splitlines() == ["web       | x", "a-new-one | x", "job-2     | x"]
-
-
-def test_targets_keep_their_colours_over_another_configuration(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A reader knows them by these."""
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    before = on_a_screen(monkeypatch, terminal)
-    terminal.reconfigured(a_project(JOB, TargetName("tool"), WEB), "changed")
-
-    assert on_a_screen(monkeypatch, terminal) == before
+    assert said.out.splitlines() == ["web   | x", "a-new-one | x", "job-2     | x"]
 
 
 def test_output_goes_to_stdout_by_the_name_of_its_target(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All names take the same width."""
-    terminal.output(a_line("one"))
-    terminal.output(a_line("two", JOB))
+    terminal.wrote(a_line("one"))
+    terminal.wrote(a_line("two", JOB))
     said = capsys.readouterr()
 
     assert (said.out, said.err) == ("web   | one\njob-2 | two\n", "")
 
 
-@pytest.mark.parametrize(
-    "terminal",
-    [Terminal(a_project(WEB), frozenset()), Terminal(a_project(WEB, JOB), frozenset({WEB}))],
-    ids=["one target", "one chosen"],
-)
-def test_one_target_alone_needs_no_name(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_target_alone_needs_no_name(capsys: pytest.CaptureFixture[str]) -> None:
     """Its output is what it would be without devrun."""
-    terminal.output(a_line("one"))
+    terminal = Terminal([WEB])
+    terminal.wrote(a_line("one"))
 
     assert capsys.readouterr().out == "one\n"
 
 
 def test_output_cannot_command_the_terminal(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
     """Where there is no terminal, colours are left out too."""
-    terminal.output(a_line("\x1b[31mred\x1b]0;title\x07\x1b[2J"))
-    terminal.hinted("target \x1b[2J", "\x9b2J")
+    terminal.wrote(a_line("\x1b[31mred\x1b]0;title\x07\x1b[2J"))
+    terminal.told(Entry(0.0, "hint", "target \x1b[2J", "\x9b2J"))
     said = capsys.readouterr()
 
     assert said.out == "web   | red\\x1b]0;title\\x07\\x1b[2J\n"
@@ -257,16 +221,16 @@ def test_nobody_gets_colours_who_does_not_want_them(
 
 def test_quiet_says_only_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """The output of targets is what it is for."""
-    terminal = Terminal(a_project(WEB), frozenset(), quiet=True)
-    terminal.begin()
-    terminal.action_started(RESTART)
-    terminal.engine_changed(up=True, text="Docker", hint="")
-    terminal.held("target web", Hold(HoldKind.EXITED, "exited 0"))
-    terminal.build_progressed(IMAGE, BuildProgress(1, 2, "RUN make"))
+    terminal = Terminal([WEB], quiet=True)
+    terminal.say("watching /srv/shop")
+    terminal.told(began(RESTART, 0.0))
+    terminal.told(Entry(0.0, "engine up", text="Docker"))
+    terminal.told(held("target web", Hold(HoldKind.EXITED, "exited 0"), 0.0))
+    terminal.told(Entry(0.0, "step", "image default", "RUN make", step="1/2"))
     assert capsys.readouterr().err == ""
-    terminal.output(a_line("one"))
-    terminal.action_finished(RESTART, Failed("port 80 is taken"), 1.0)
-    terminal.held("target web", Hold(HoldKind.CRASHED, "crashed 1"))
+    terminal.wrote(a_line("one"))
+    terminal.told(ended(RESTART, Failed("port 80 is taken"), 0.0, 1.0))
+    terminal.told(held("target web", Hold(HoldKind.CRASHED, "crashed 1"), 0.0))
     said = capsys.readouterr()
 
     assert said.out == "one\n"
@@ -286,7 +250,7 @@ def test_output_that_nobody_reads_any_more_stops_nothing(
     closed.close()
     for stream in (Gone(), closed):
         monkeypatch.setattr(sys, "stdout", stream)
-        terminal.output(a_line("one"))
-    terminal.noticed("still here")
+        terminal.wrote(a_line("one"))
+    terminal.told(Entry(0.0, "notice", text="still here"))
 
     assert capsys.readouterr().err == "devrun: still here\n"

@@ -5,7 +5,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -14,13 +14,16 @@ import pytest
 
 from devrun.config.project import TargetName
 from devrun.control.door import Limits
+from devrun.control.feed import Feed, Reader
 from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.control.server import Server
 from devrun.control.waits import Answer
 from devrun.core.explanation import Explained, Explanation, LastBatch
+from devrun.core.journal import Entry, LogLine
 from devrun.core.report import ImageReport, Problem, Report, TargetReport
 from devrun.core.values import LastAction
+from devrun.errors import UnknownNameError
 
 LIMIT_S = 20.0
 """Longer than anything here takes on a busy machine: only a failing test waits for it."""
@@ -44,6 +47,9 @@ class NotingService:
         self._report = report
         self._ends = ends
         self._waits = waits
+        self.wishes: list[tuple[str, ...]] = []
+        self.journal: Feed[Entry] = Feed(most_items=100, most_weight=100)
+        self.lines: Feed[LogLine] = Feed(most_items=100, most_weight=100_000)
 
     def report(self) -> Report:
         return self._report
@@ -61,6 +67,45 @@ class NotingService:
         wait = Wait(names, timeout_s, answer)
         self._waits.put(wait)
         return wait.dropped.set
+
+    def restart(self, names: Iterable[str]) -> None:
+        self._wish("restart", names)
+
+    def start(self, names: Iterable[str]) -> None:
+        self._wish("start", names)
+
+    def stop(self, names: Iterable[str]) -> None:
+        self._wish("stop", names)
+
+    def rebuild(self, names: Iterable[str], *, no_cache: bool, pull: bool) -> None:
+        self._wish(f"rebuild {no_cache} {pull}", names)
+
+    def events(self, *, after: int | None, since: float, tail: int | None) -> Reader[Entry]:
+        return self.journal.reader(after=after, since=since, tail=tail)
+
+    def logs(
+        self, names: Collection[str], *, builds: bool, after: int | None, since: float, tail: int | None
+    ) -> Reader[LogLine]:
+        self._check(names)
+        channels = {"default"} if builds else set(names) or {"web", "job"}
+        return self.lines.reader(channels, after=after, since=since, tail=tail)
+
+    def _wish(self, verb: str, names: Iterable[str]) -> None:
+        self._check(names)
+        self.wishes.append((verb, *names))
+
+    def _check(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in {"web", "job", "default"}:
+                raise UnknownNameError(f"no target is called {name}", hint="there is web, job")
+
+
+class Nobody(NotingService):
+    """A service that nobody asks anything."""
+
+    def __init__(self) -> None:
+        empty = Report(1, "p", "/", 1, 0.0, "", engine_up=True, settled=True)
+        super().__init__(empty, SimpleQueue(), SimpleQueue())
 
 
 @pytest.fixture
@@ -144,18 +189,20 @@ def deaths() -> "SimpleQueue[BaseException]":
 
 
 @pytest.fixture
+def service(report: Report, ends: "SimpleQueue[bool]", waits: "SimpleQueue[Wait]") -> NotingService:
+    return NotingService(report, ends, waits)
+
+
+@pytest.fixture
 def serve(
     lock: Lock,
-    report: Report,
-    ends: "SimpleQueue[bool]",
-    waits: "SimpleQueue[Wait]",
+    service: NotingService,
     deaths: "SimpleQueue[BaseException]",
 ) -> Iterator[Callable[[Limits], Server]]:
     """Start the server with limits; it is stopped at the end, and must not have died."""
     servers: list[Server] = []
 
     def start(limits: Limits) -> Server:
-        service = NotingService(report, ends, waits)
         servers.append(Server.start(lock, service, died=deaths.put, limits=limits))
         return servers[-1]
 

@@ -5,22 +5,20 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
 
-from devrun.config.project import TargetName
 from devrun.control.client import Client
 from devrun.control.door import Limits
 from devrun.control.endpoints import Service
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.control.waits import Answer
-from devrun.core.explanation import Explained
 from devrun.core.report import Report
+from tests.control.conftest import Nobody
 
 STATUS = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LIMIT_S = 20.0
@@ -140,22 +138,11 @@ def test_an_idle_connection_ends(serve: Callable[[Limits], Server], send: Callab
     assert send(STATUS + STATUS).count(b"HTTP/1.1 200") == 2
 
 
-class Talkative:
+class Talkative(Nobody):
     """A service whose report is larger than what the kernel keeps for a reader."""
 
     def report(self) -> Report:
         return Report(1, "x" * 5_000_000, "/", 1, 0.0, "", engine_up=True, settled=True)
-
-    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
-        raise NotImplementedError
-
-    def shutdown(self, *, remove: bool) -> None:
-        raise NotImplementedError
-
-    def wait(
-        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
-    ) -> Callable[[], None]:
-        raise NotImplementedError
 
 
 def test_an_answer_that_nobody_takes_ends_the_connection(

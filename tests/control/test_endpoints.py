@@ -1,20 +1,18 @@
 """What can be asked, and the form of every answer."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import SimpleQueue
 
 import pytest
 
-from devrun.config.project import TargetName
 from devrun.control.client import Client
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.control.waits import Answer
 from devrun.control.wire import decode
-from devrun.core.explanation import Explained
 from devrun.core.report import Report
+from tests.control.conftest import NotingService
 
 LIMIT_S = 20.0
 Send = Callable[[bytes], bytes]
@@ -32,7 +30,7 @@ def test_status_is_the_report(send: Send, server: Server, report: Report) -> Non
     """As JSON, in the version of the protocol, and not to be kept."""
     status, headers, body = ask(send, "GET /v1/status")
 
-    assert (status, decode(body.encode())) == (200, report)
+    assert (status, decode(Report, body.encode())) == (200, report)
     assert headers["devrun-protocol"] == "1"
     assert headers["content-type"] == "application/json"
     assert headers["cache-control"] == "no-store"
@@ -110,33 +108,22 @@ def test_http_1_0_needs_no_host(send: Send, server: Server) -> None:
     assert send(b"GET /v1/status HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 OK")
 
 
-class Buggy:
+class Buggy(NotingService):
     """A service with a bug."""
 
     def report(self) -> Report:
         raise ZeroDivisionError("by zero")
 
-    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
-        raise ZeroDivisionError("by zero")
-
-    def shutdown(self, *, remove: bool) -> None:
-        raise ZeroDivisionError("by zero")
-
-    def wait(
-        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
-    ) -> Callable[[], None]:
-        raise ZeroDivisionError("by zero")
-
 
 def test_a_bug_of_the_service_is_an_answer_too(
-    place: Place,
     lock: Lock,
     send: Send,
+    report: Report,
     deaths: "SimpleQueue[BaseException]",
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The log has the traceback, and the server lives."""
-    server = Server.start(lock, Buggy(), died=deaths.put)
+    server = Server.start(lock, Buggy(report, SimpleQueue(), SimpleQueue()), died=deaths.put)
     status, _, body = ask(send, "GET /v1/status")
     again, _, _ = ask(send, "GET /v1/status")
     server.stop()

@@ -5,43 +5,23 @@ import socket
 import stat
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
-from devrun.config.project import TargetName
 from devrun.control.client import Client
 from devrun.control.door import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import THREAD_NAME, Server
-from devrun.control.waits import Answer
-from devrun.core.explanation import Explained
 from devrun.core.report import Report
 from devrun.errors import DevrunError
+from tests.control.conftest import Nobody
 
 STATUS = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LIMIT_S = 20.0
-
-
-class Nobody:
-    """A service that is never asked."""
-
-    def report(self) -> Report:
-        raise NotImplementedError
-
-    def explain(self, paths: Sequence[str], *, last: bool) -> Explained:
-        raise NotImplementedError
-
-    def shutdown(self, *, remove: bool) -> None:
-        raise NotImplementedError
-
-    def wait(
-        self, names: frozenset[TargetName], timeout_s: float | None, answer: Answer
-    ) -> Callable[[], None]:
-        raise NotImplementedError
 
 
 def died(error: BaseException) -> None:

@@ -17,7 +17,7 @@ from devrun.control.client import Client
 from devrun.control.door import OPEN_FILES, Limits
 from devrun.control.place import Place
 from devrun.control.server import Server
-from devrun.control.wire import decode_outcome, encode
+from devrun.control.wire import decode, encode
 from devrun.core.waiting import Obstacle, WaitOutcome
 from devrun.errors import DevrunError, NotRunningError
 from tests.control.conftest import LIMIT_S, Wait
@@ -176,9 +176,9 @@ def test_more_waits_than_there_is_room_for_are_refused(
 def test_an_outcome_of_a_newer_daemon_is_read_as_far_as_it_is_known() -> None:
     """What is no outcome is refused."""
     said = json.loads(encode(FAILED)) | {"mood": 1}
-    assert decode_outcome(json.dumps(said).encode()) == FAILED
+    assert decode(WaitOutcome, json.dumps(said).encode()) == FAILED
     with pytest.raises(DevrunError, match="the answer of the running devrun cannot be read"):
-        decode_outcome(b"{}")
+        decode(WaitOutcome, b"{}")
 
 
 def test_a_process_makes_room_for_a_thousand_waits() -> None:

@@ -7,25 +7,17 @@ from pathlib import Path
 import pytest
 
 from devrun.control.client import Client
-from devrun.core.actions import (
-    Action,
-    BuildImage,
-    RecreateContainer,
-    RemoveContainer,
-    RestartContainer,
-    StopContainer,
-    subject_of,
-)
+from devrun.core.journal import Entry
 from devrun.errors import NotRunningError
 from tests.daemon.cases import BASE, CASES, Case, Files
 from tests.daemon.test_loop import LIMIT_S, Yard
 
-VERBS: dict[type, str] = {
-    BuildImage: "build",
-    RecreateContainer: "swap",
-    RestartContainer: "restart",
-    StopContainer: "stop",
-    RemoveContainer: "remove",
+VERBS = {
+    "BuildImage": "build",
+    "RecreateContainer": "swap",
+    "RestartContainer": "restart",
+    "StopContainer": "stop",
+    "RemoveContainer": "remove",
 }
 """What changes anything, as the table calls it."""
 
@@ -48,18 +40,18 @@ def test_a_change_leads_to_all_that_it_should_and_to_nothing_else(tmp_path: Path
     with yard.running():
         client = connected(yard)
         client.wait()
-        seen = len(yard.heard.begun)
+        seen = len(yard.heard.of("began"))
         save(yard.root, case.edit)
         client.wait()
-        begun = yard.heard.begun[seen:]
+        begun = yard.heard.of("began")[seen:]
 
-    lines = [f"{VERBS[type(one)]} {name_of(one)}: {one.cause}" for one in begun if type(one) in VERBS]
+    lines = [f"{VERBS[one.action]} {name_of(one)}: {one.text}" for one in begun if one.action in VERBS]
     assert sorted(lines) == sorted(case.expected)
 
 
-def name_of(action: Action) -> str:
-    """Return the image or target that an action concerns."""
-    return subject_of(action).partition(" ")[2]
+def name_of(entry: Entry) -> str:
+    """Return the image or target that an entry concerns."""
+    return entry.subject.partition(" ")[2]
 
 
 def connected(yard: Yard) -> Client:

@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 
 from devrun.config.load import load
-from devrun.config.project import ImageName, Project, TargetName
+from devrun.config.project import Project, TargetName
 from devrun.control.client import Client
 from devrun.control.place import Place, Roots
-from devrun.core.actions import Action, BuildImage
-from devrun.core.decide import Hold
-from devrun.core.events import Cancelled, Failed, Outcome
+from devrun.core.journal import Entry, LogLine
 from devrun.core.report import Report
 from devrun.core.values import ContainerId, Phase
 from devrun.daemon.loop import Daemon
-from devrun.engine.protocol import BuildProgress, Engine, OutputLine
+from devrun.engine.protocol import Engine
 from devrun.errors import AlreadyRunningError, DevrunError, EngineError, ExitCode
 from devrun.sources.disk import SAME_BATCH_S
 from tests.fake_engine import FakeEngine
@@ -43,46 +41,37 @@ FILES = {
 class Heard:
     """A listener that remembers."""
 
-    begun: list[Action] = field(default_factory=list)
-    actions: list[str] = field(default_factory=list)
-    outcomes: list[tuple[Action, Outcome]] = field(default_factory=list)
-    holds: list[tuple[str, str]] = field(default_factory=list)
-    engine: list[bool] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
-    hints: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    steps: list[str] = field(default_factory=list)
-    reloads: list[str] = field(default_factory=list)
 
-    def action_started(self, action: Action) -> None:
-        self.begun.append(action)
-        self.actions.append(f"{type(action).__name__} ({action.cause})")
+    def told(self, entry: Entry) -> None:
+        assert entry.number > (self.entries[-1].number if self.entries else 0) or entry.kind == "step"
+        self.entries.append(entry)
 
-    def action_finished(self, action: Action, outcome: Outcome, seconds: float) -> None:
-        assert seconds >= 0
-        self.outcomes.append((action, outcome))
-
-    def held(self, subject: str, hold: Hold) -> None:
-        self.holds.append((subject, hold.text))
-
-    def engine_changed(self, *, up: bool, text: str, hint: str) -> None:
-        assert text
-        self.engine.append(up)
-
-    def build_progressed(self, image: ImageName, progress: BuildProgress) -> None:
-        self.steps.append(progress.instruction)
-
-    def output(self, line: OutputLine) -> None:
+    def wrote(self, line: LogLine) -> None:
         self.lines.append(line.text)
 
-    def hinted(self, subject: str, hint: str) -> None:
-        self.hints.append(hint)
+    def leave(self) -> None:
+        raise AssertionError("nobody ends at once")
 
-    def noticed(self, text: str) -> None:
-        self.notices.append(text)
+    def of(self, *kinds: str) -> list[Entry]:
+        """Return what was heard of these kinds."""
+        return [entry for entry in self.entries if entry.kind in kinds]
 
-    def reconfigured(self, project: Project, text: str) -> None:
-        self.reloads.append(text)
+    @property
+    def actions(self) -> list[str]:
+        return [f"{entry.action} ({entry.text})" for entry in self.of("began")]
+
+    @property
+    def outcomes(self) -> list[Entry]:
+        return self.of("done", "failed", "lost", "cancelled")
+
+    @property
+    def engine(self) -> list[bool]:
+        return [entry.kind == "engine up" for entry in self.of("engine up", "engine down")]
+
+    def texts(self, kind: str) -> list[str]:
+        return [entry.text for entry in self.of(kind)]
 
 
 class Yard:
@@ -166,7 +155,7 @@ def test_a_first_start_builds_once_and_starts_every_target(yard: Yard) -> None:
     assert report.images["default"].builds == 1
     assert {target.state for target in report.targets.values()} == {"running"}
     assert yard.heard.actions.count("BuildImage (devrun started)") == 1
-    assert yard.heard.steps == ["FROM base"]
+    assert yard.heard.texts("step") == ["FROM base"]
     assert yard.heard.engine == [True]
 
 
@@ -202,11 +191,11 @@ def test_a_build_whose_inputs_change_is_given_up(yard: Yard) -> None:
             yard.write("requirement.txt", "flask\nsix\n")
             assert hold.reached.wait(LIMIT_S)
             yard.write("requirement.txt", "flask\nattrs\n")
-            until(daemon, lambda _: any(isinstance(o, Cancelled) for _, o in yard.heard.outcomes), "the end")
+            until(daemon, lambda _: bool(yard.heard.of("cancelled")), "the end")
         until(daemon, lambda report: report.settled and report.images["default"].builds == 2, "the build")
 
-    builds = [outcome for action, outcome in yard.heard.outcomes if isinstance(action, BuildImage)]
-    assert [type(outcome).__name__ for outcome in builds][-1] == "ImageBuilt"
+    builds = [entry.kind for entry in yard.heard.outcomes if entry.action == "BuildImage"]
+    assert builds[-1] == "done"
 
 
 def test_restarts_go_on_during_a_build(yard: Yard) -> None:
@@ -283,7 +272,7 @@ def test_a_refusal_is_shown_and_holds_until_the_next_edit(yard: Yard) -> None:
         yard.write("web.py", f"{SERVE}# two\n")
         until(daemon, lambda report: report.settled and yard.loaded() == f"{SERVE}# two\n", "the next edit")
 
-    assert any(isinstance(outcome, Failed) for _, outcome in yard.heard.outcomes)
+    assert "failed" in [entry.kind for entry in yard.heard.outcomes]
 
 
 def test_a_fault_of_our_own_is_a_failure_and_not_the_end(yard: Yard) -> None:
@@ -319,7 +308,7 @@ def test_a_frameworks_own_reloader_is_hinted_at(yard: Yard) -> None:
         yard.engine.emit(WEB, " * Restarting with stat")
         until(daemon, lambda report: bool(report.targets["web"].hints), "the hint")
 
-    assert any("reloader" in hint for hint in yard.heard.hints)
+    assert any("reloader" in hint for hint in yard.heard.texts("hint"))
 
 
 def test_shutdown_stops_what_runs_and_keeps_it(yard: Yard) -> None:
@@ -357,7 +346,7 @@ def test_a_container_that_does_not_stop_keeps_nobody_for_ever(yard: Yard) -> Non
         hold.__enter__()
     hold.__exit__(None, None, None)
 
-    assert any("did not stop in time" in notice for notice in yard.heard.notices)
+    assert any("did not stop in time" in notice for notice in yard.heard.texts("notice"))
 
 
 def test_one_daemon_for_each_project(yard: Yard) -> None:

@@ -43,7 +43,7 @@ def acted(yard: Yard) -> list[str]:
 
 def reloaded(yard: Yard, daemon: Daemon, text: str) -> None:
     """Wait until the last configuration that was taken up is this one, and all is at rest."""
-    until(daemon, lambda _: yard.heard.reloads[-1:] == [text], text)
+    until(daemon, lambda _: yard.heard.texts("configured")[-1:] == [text], text)
     # A report from before the reload may say settled; what the state says by now comes after it.
     until(daemon, lambda _: is_settled(daemon._state), "settled")
     settled(daemon)
@@ -121,13 +121,13 @@ def test_an_invalid_file_changes_nothing_and_is_said_once(yard: Yard, daemon: Da
     assert "secret" not in report.notices[0]
     barrier(yard, daemon)
     assert acted(yard) == ["restart web"]
-    assert [notice.splitlines()[0] for notice in yard.heard.notices] == [
+    assert [notice.splitlines()[0] for notice in yard.heard.texts("notice")] == [
         "devrun.toml is not applied; the last valid configuration stays in force:"
     ]
 
     configure(yard, f"# mended\n{FILES['devrun.toml']}")
     until(daemon, lambda report: not report.notices, "it is mended")
-    assert yard.heard.reloads == []
+    assert yard.heard.texts("configured") == []
 
 
 @pytest.mark.parametrize("what", ["missing", "a folder", "a fifo"])
@@ -227,7 +227,7 @@ def test_an_action_goes_by_the_configuration_that_it_was_decided_by(yard: Yard, 
         configure(yard, PORT)
         assert hold.reached.wait(LIMIT_S)
         configure(yard, PORT.replace("8000", "9000"))
-        until(daemon, lambda _: len(yard.heard.reloads) == 2, "both were taken up")
+        until(daemon, lambda _: len(yard.heard.texts("configured")) == 2, "both were taken up")
     until(
         daemon,
         lambda report: report.settled and report.targets["web"].ports == ("127.0.0.1:9000->80/tcp",),
