@@ -4,6 +4,7 @@ One thread owns the screen. Lines come from several others, and are printed in b
 output costs no more than what a person can see of it.
 """
 
+import contextlib
 import queue
 import sys
 import threading
@@ -121,13 +122,13 @@ class LiveView(Terminal):
         self._show(self._take(0))
 
     def _take(self, patience_s: float) -> list[str]:
-        """Return the lines that are there, after having waited for the first."""
-        try:
-            lines = [self._lines.get(timeout=patience_s)] if patience_s else []
+        """Return the lines that are there, once there is a first one; without patience, all of them."""
+        lines: list[str] = []
+        with contextlib.suppress(queue.Empty):
+            if patience_s:
+                lines.append(self._lines.get(timeout=patience_s))
             while len(lines) < BATCH or not patience_s:
                 lines.append(self._lines.get_nowait())
-        except queue.Empty:
-            pass
         return lines
 
     def _show(self, lines: list[str]) -> None:

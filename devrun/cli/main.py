@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 COMMANDS = {
     "watch": "Build, run, and keep running what you edit.",
     "status": "Show images and targets.",
+    "logs": "Show what targets wrote.",
     "wait": "Return when what you saved is loaded and ready.",
+    "restart": "Start targets anew.",
+    "stop": "Stop targets until they are started.",
+    "start": "Have targets run.",
+    "rebuild": "Build images anew.",
+    "events": "Say what happened, and why.",
     "explain": "Say what a change of a file does, and why.",
     "check": "Validate devrun.toml, and say what it means.",
+    "ps": "List the projects that devrun runs for you.",
     "down": "Stop the daemon, remove containers and network.",
 }
 
@@ -84,7 +91,7 @@ class Commands(click.Group):
         """Import a command; raises ConfigError where there is none of this name."""
         if cmd_name not in COMMANDS:
             near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
-            hint = f"did you mean `devrun {near[0]}`?" if near else f"there is {', '.join(COMMANDS)}"
+            hint = f"did you mean `devrun {near[0]}`?" if near else "see `devrun --help`"
             raise ConfigError(f"no command is called {cmd_name}", hint=hint)
         command: click.Command = importlib.import_module(f"devrun.cli.{cmd_name}").command
         return command

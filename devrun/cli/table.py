@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
@@ -32,9 +33,13 @@ WIDE = 1000
 """Columns where nobody looks at a terminal: nothing is cut."""
 GAP = "  "
 
-_PORT = re.compile(r"(?:127\.0\.0\.1|\[?::1\]?):(?P<host>\d+)->(?P<container>\d+)(?P<protocol>/\w+)")
+IMAGE_HEADERS = ("IMAGE", "STATE", "AGE", "INPUTS", "TAG")
+TARGET_HEADERS = ("TARGET", "STATE", "SINCE", "RESTARTS", "PORTS", "PROGRAM")
+NOT_WEB = frozenset({22, 1433, 3306, 5432, 5672, 5678, 6379, 9092, 11211, 27017})
+"""What databases, queues, ssh and debuggers listen on: nothing for a browser."""
+LOOPBACK = frozenset({"127.0.0.1", "[::1]"})
 
-_ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+):(?P<port>\d+)->\d+/tcp")
+_PUBLISHED = re.compile(r"(?P<host>\[[^\]]+\]|[^:]+):(?P<port>\d+)->(?P<inner>\d+)/(?P<protocol>\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +50,61 @@ class _Row:
     below: tuple[str, ...]
 
 
-def print_report(report: Report, *, width: int | None = None) -> None:
+def print_report(report: Report, *, width: int | None = None, console: Console | None = None) -> None:
     """Print a report on stdout, in lines of the terminal's width if no other is given."""
-    console = Console(highlight=False, width=width or (None if sys.stdout.isatty() else WIDE))
-    engine = _plain(report.engine)
-    if not report.engine_up:
-        engine = f"[red]the engine is not there[/]: {engine}"
-    console.print(f"[bold]{_plain(report.project)}[/]  {_plain(report.root)}")
-    console.print(
-        f"[dim]{engine}[/]", f"[dim]devrun: pid {report.pid}, up {ago(report.started)}[/]", sep="\n"
-    )
-    for notice in report.notices:
-        for line in notice.splitlines():
-            console.print(_plain(line), style="yellow")
+    console = console or Console(highlight=False, width=width or (None if sys.stdout.isatty() else WIDE))
+    _print_header(console, report)
     console.print()
-    _print_rows(console, ("IMAGE", "STATE", "FINGERPRINT"), [_image(*item) for item in report.images.items()])
+    _print_rows(console, IMAGE_HEADERS, [_image(*item) for item in report.images.items()])
     console.print()
-    headers = ("TARGET", "STATE", "SINCE", "RESTARTS", "PORTS", "PROGRAM")
-    _print_rows(console, headers, [_target(*item) for item in report.targets.items()])
+    _print_rows(console, TARGET_HEADERS, [_target(*item) for item in report.targets.items()])
     for name, image in report.images.items():
         _print_details(console, f"image {name}", image.problem, ())
     for name, target in report.targets.items():
         _print_details(console, name, target.problem, target.hints)
 
 
-def _image(name: str, image: ImageReport) -> _Row:
-    return _Row(
-        (_plain(name), _styled(image.state, image.hold), _plain(image.fingerprint[:12])),
-        tuple(_below(image.doing, image.hold, image.progress, image)),
+def show_reports(reports: Iterable[Report]) -> None:
+    """Show reports as they come, each in the place of the one before; below it where there is no terminal."""
+    if not sys.stdout.isatty():
+        for report in reports:
+            print_report(report)
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+        return
+    console = Console(highlight=False)
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        for report in reports:
+            with console.capture() as captured:
+                print_report(report, console=console)
+            live.update(Text.from_ansi(captured.get()), refresh=True)
+
+
+def _print_header(console: Console, report: Report) -> None:
+    engine = _plain(report.engine)
+    if not report.engine_up:
+        engine = f"[red]the engine is not there[/]: {engine}"
+    watched = f"watches {report.watched.files:,} files in {report.watched.directories:,} folders"
+    console.print(f"[bold]{_plain(report.project)}[/]  {_plain(report.root)}")
+    console.print(
+        f"[dim]{engine}[/]",
+        f"[dim]devrun: pid {report.pid}, up {ago(report.started)}, {watched}[/]",
+        sep="\n",
     )
+    for notice in report.notices:
+        for line in notice.splitlines():
+            console.print(_plain(line), style="yellow")
+
+
+def _image(name: str, image: ImageReport) -> _Row:
+    cells = (
+        _plain(name),
+        _styled(image.state, image.hold),
+        ago(image.tagged) if image.tagged else "",
+        str(image.inputs or ""),
+        _plain(image.tag or image.fingerprint),
+    )
+    return _Row(cells, tuple(_below(image.doing, image.hold, image.progress, image)))
 
 
 def _target(name: str, target: TargetReport) -> _Row:
@@ -82,7 +113,7 @@ def _target(name: str, target: TargetReport) -> _Row:
         _styled(state_of(target), target.hold),
         ago(target.since) if target.since else "",
         str(target.restarts),
-        _plain(", ".join(dict.fromkeys(map(_port, target.ports)))),
+        ", ".join(_ports(target)),
         _plain(target.program),
     )
     return _Row(cells, tuple(_below(target.doing, target.hold, "", target)))
@@ -93,10 +124,15 @@ def _below(doing: str, hold: str, progress: str, said: ImageReport | TargetRepor
     if hold not in SILENT:
         yield f"now: {_plain(' '.join(filter(None, (doing, progress))))}"
     if said.last is not None:
-        words = {"BuildImage": "built", "RecreateContainer": "started", "RestartContainer": "restarted"}
+        words = {
+            "BuildImage": "built",
+            "RecreateContainer": "started",
+            "RestartContainer": "restarted",
+            "StopContainer": "stopped",
+        }
         last = said.last
         verb = words.get(last.action, last.action) if last.ok else f"{last.action} failed"
-        yield f"[dim]last: {_plain(f'{verb} in {last.seconds:.2f} s, {ago(last.at)} ago: {last.cause}')}[/]"
+        yield f"[dim]last: {_plain(f'{last.cause} → {verb} in {last.seconds:.2f} s, {ago(last.at)} ago')}[/]"
 
 
 def _print_rows(console: Console, headers: Sequence[str], rows: Sequence[_Row]) -> None:
@@ -133,21 +169,35 @@ def _styled(state: str, hold: str) -> str:
 
 
 def addresses(target: TargetReport) -> list[str]:
-    """Return where the published TCP ports are reached, as a browser takes it."""
-    found = (_ADDRESS.fullmatch(port) for port in target.ports)
-    return list(dict.fromkeys(f"http://{_reachable(match)}:{match['port']}" for match in found if match))
+    """Return where published ports that speak HTTP are reached, as a browser takes it."""
+    found = (_PUBLISHED.fullmatch(port) for port in target.ports)
+    return list(dict.fromkeys(_url(match) for match in found if match and _is_web(match)))
 
 
-def _reachable(match: "re.Match[str]") -> str:
-    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(match["host"], match["host"])
+def _ports(target: TargetReport) -> list[str]:
+    """Return the published ports: addresses for a browser, others as short as they stay clear."""
+    shown = []
+    for port in target.ports:
+        match = _PUBLISHED.fullmatch(port)
+        if match is None:
+            shown.append(_plain(port))
+        elif _is_web(match):
+            url = _url(match)
+            shown.append(f"[link={url}]{_plain(url)}[/link]")
+        else:
+            host = "" if match["host"] in LOOPBACK else f"{match['host']}:"
+            protocol = "" if match["protocol"] == "tcp" else f"/{match['protocol']}"
+            shown.append(_plain(f"{host}{match['port']}->{match['inner']}{protocol}"))
+    return list(dict.fromkeys(shown))
 
 
-def _port(published: str) -> str:
-    """Return a published port as short as it stays clear: loopback and TCP go without saying."""
-    match = _PORT.fullmatch(published)
-    if match is None:
-        return published.removesuffix("/tcp")
-    return f"{match['host']}->{match['container']}{match['protocol'].removesuffix('/tcp')}"
+def _is_web(match: "re.Match[str]") -> bool:
+    return match["protocol"] == "tcp" and int(match["inner"]) not in NOT_WEB
+
+
+def _url(match: "re.Match[str]") -> str:
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(match["host"], match["host"])
+    return f"http://{host}:{match['port']}"
 
 
 def _print_details(console: Console, name: str, problem: Problem | None, hints: tuple[str, ...]) -> None:

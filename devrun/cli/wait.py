@@ -34,7 +34,12 @@ def command(options: Options, targets: tuple[str, ...], timeout: float | None) -
     outcome = client.wait(targets, timeout_s=timeout)
     if client.mismatch:
         click.echo(client.mismatch, err=True)
-    _say(outcome, is_verbose=options.verbosity > 0)
+    return report_outcome(outcome, is_verbose=options.verbosity > 0)
+
+
+def report_outcome(outcome: WaitOutcome, *, is_verbose: bool = False) -> int:
+    """Say why a wait did not end well, and return the exit code."""
+    _say(outcome, is_verbose=is_verbose)
     return EXIT_CODES.get(outcome.outcome, ExitCode.ERROR)
 
 

@@ -70,21 +70,23 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
         if ready_fd is not None:
             daemon = Daemon(project, connect, log.hearing(), place=place, only=only, detached=True)
             return daemon.run(partial(tell_starter, ready_fd))
-        if has_screen(options):
-            from devrun.cli.controls import LocalControls
-            from devrun.cli.live import LiveView
+        said = f"watching {project.root} ({', '.join(names)}); Ctrl-C stops"
+        if not has_screen(options):
+            from devrun.cli.terminal import Terminal
 
-            view = LiveView(names, quiet=options.verbosity < 0)
-            daemon = Daemon(project, connect, log.hearing(view), place=place, only=only)
-            try:
-                return daemon.run(lambda: view.begin(LocalControls(daemon.desk)))
-            finally:
-                view.close()
-        from devrun.cli.terminal import Terminal
+            terminal = Terminal(names, quiet=options.verbosity < 0)
+            terminal.say(said)
+            return Daemon(project, connect, log.hearing(terminal), place=place, only=only).run()
+        from devrun.cli.controls import LocalControls
+        from devrun.cli.live import LiveView
 
-        terminal = Terminal(names, quiet=options.verbosity < 0)
-        terminal.say(f"watching {project.root} ({', '.join(names)}); Ctrl-C stops")
-        return Daemon(project, connect, log.hearing(terminal), place=place, only=only).run()
+        view = LiveView(names, quiet=options.verbosity < 0)
+        view.say(said)
+        daemon = Daemon(project, connect, log.hearing(view), place=place, only=only)
+        try:
+            return daemon.run(lambda: view.begin(LocalControls(daemon.desk)))
+        finally:
+            view.close()
 
 
 def has_screen(options: Options) -> bool:

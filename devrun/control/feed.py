@@ -75,6 +75,11 @@ class Feed(Generic[Item]):
             ring()
         return item
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest item, of whatever channel."""
+        return self._next - 1
+
     def restore(self, channel: str, items: Iterable[Numbered[Item]]) -> None:
         """Add what an earlier feed numbered; what follows gets higher numbers."""
         with self._guard:

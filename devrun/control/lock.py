@@ -57,6 +57,7 @@ class Lock:
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, _encode(holder), 0)
+            _note_root(place, root)
         except OSError as error:
             lock.release()
             raise _refused(place.lock, "written", str(error.strerror)) from error
@@ -90,6 +91,27 @@ def read(place: Place) -> Holder | None:
             return _holder(place.lock, descriptor)
     except FileNotFoundError:
         return None
+
+
+def said_root(place: Place) -> Path | None:
+    """Return where the project of a place was when a daemon last ran for it; None: nobody said."""
+    try:
+        if not place.exists():
+            return None
+        with _opened(place.project, os.O_RDONLY) as descriptor:
+            said = os.fsdecode(os.pread(descriptor, _TEXT_LIMIT, 0))
+    except (OSError, DevrunError):
+        return None
+    return Path(said) if said else None
+
+
+def _note_root(place: Place, root: Path) -> None:
+    descriptor = _open(place.project, os.O_WRONLY | os.O_CREAT)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, os.fsencode(root), 0)
+    finally:
+        os.close(descriptor)
 
 
 def already_running(holder: Holder) -> AlreadyRunningError:

@@ -60,6 +60,11 @@ class Place:
         return self.state / "lock"
 
     @property
+    def project(self) -> Path:
+        """Says where the project is."""
+        return self.state / "project"
+
+    @property
     def cache(self) -> Path:
         return self.state / "cache.json"
 
@@ -96,6 +101,17 @@ class Place:
             if path.is_relative_to(root):
                 message = f"the project '{root}' contains devrun's own directory '{path.parent}'"
                 raise DevrunError(message, hint="move devrun.toml and its code to a directory of their own")
+
+
+def places(roots: Roots | None = None) -> list[Place]:
+    """Return the places of all projects of this user, of running daemons and others."""
+    roots = roots or Roots.of_user()
+    folder = roots.home / ".local" / "state" / "devrun"
+    try:
+        keys = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    except OSError:
+        return []
+    return [Place.of(key, roots) for key in keys]
 
 
 def _socket_path(key: str, state: Path, roots: Roots) -> Path:

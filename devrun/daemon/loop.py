@@ -354,6 +354,7 @@ class Daemon:
             started=self._started,
             engine=engine.describe() if engine else "",
             watched=Watched(*self._disk.counts),
+            entry=self._journal.feed.newest,
             notices=tuple(self._notices.values()),
         )
 

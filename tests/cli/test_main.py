@@ -18,10 +18,7 @@ Devrun = Callable[..., "subprocess.CompletedProcess[str]"]
     ("arguments", "said"),
     [
         (["statsu"], "error: no command is called statsu\n  hint: did you mean `devrun status`?\n"),
-        (
-            ["quux"],
-            "error: no command is called quux\n  hint: there is watch, status, wait, explain, check, down\n",
-        ),
+        (["quux"], "error: no command is called quux\n  hint: see `devrun --help`\n"),
         (["--zzz"], "error: no such option '--zzz'\n  hint: see `devrun --help`\n"),
         (["watch", "--zzz"], "error: no such option '--zzz'\n  hint: see `devrun watch --help`\n"),
         (

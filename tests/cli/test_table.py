@@ -6,14 +6,23 @@ from dataclasses import replace
 import pytest
 
 from devrun.cli.table import print_report
-from devrun.core.report import ImageReport, Problem, Report, TargetReport
+from devrun.core.report import ImageReport, Problem, Report, TargetReport, Watched
 from devrun.core.values import LastAction
 
 NOW = time.time()
 DAY_S = 86400
 WIDTH = 80
 
-READY = ImageReport("ready", "up to date", "up to date", "365f460925e9648d", "sha256:1")
+READY = ImageReport(
+    "ready",
+    "up to date",
+    "up to date",
+    "365f460925e9",
+    "sha256:1",
+    tag="devrun/hello-0-default:365f460925e9",
+    tagged=NOW - 1.5 * DAY_S,
+    inputs=4,
+)
 RUNNING = TargetReport(
     program="hello.py",
     image="default",
@@ -21,7 +30,7 @@ RUNNING = TargetReport(
     doing="up to date",
     hold="up to date",
     since=NOW - 1.5 * DAY_S,
-    ports=("127.0.0.1:8080->5000/tcp", "::1:8080->5000/tcp"),
+    ports=("127.0.0.1:8080->5000/tcp", "127.0.0.1:5433->5432/tcp"),
     container="c1",
     restarts=3,
     last=LastAction("RestartContainer", "hello.py changed", NOW - 1.5 * DAY_S, 0.61, ok=True),
@@ -63,6 +72,7 @@ REPORT = Report(
     settled=True,
     images={"default": READY},
     targets={"web": RUNNING},
+    watched=Watched(1234, 56),
 )
 
 
@@ -84,14 +94,14 @@ def test_a_settled_project_is_a_few_lines(capsys: pytest.CaptureFixture[str]) ->
         == """\
 hello  /srv/hello
 Docker 20.10
-devrun: pid 7, up 2d
+devrun: pid 7, up 2d, watches 1,234 files in 56 folders
 
-IMAGE    STATE  FINGERPRINT
-default  ready  365f460925e9
+IMAGE    STATE  AGE  INPUTS  TAG
+default  ready  1d   4       devrun/hello-0-default:365f460925e9
 
-TARGET  STATE    SINCE  RESTARTS  PORTS       PROGRAM
-web     running  1d     3         8080->5000  hello.py
-  last: restarted in 0.61 s, 1d ago: hello.py changed
+TARGET  STATE    SINCE  RESTARTS  PORTS                              PROGRAM
+web     running  1d     3         http://127.0.0.1:8080, 5433->5432  hello.py
+  last: hello.py changed → restarted in 0.61 s, 1d ago
 """
     )
 
@@ -145,7 +155,7 @@ def test_a_failed_build_is_shown_with_its_step_and_output(capsys: pytest.Capture
     """And when it was tried."""
     text = shown(replace(REPORT, images={"default": FAILED}), capsys)
 
-    assert "\n  last: BuildImage failed in 12.50 s, 1d ago: requirements.txt changed\n" in text
+    assert "\n  last: requirements.txt changed → BuildImage failed in 12.50 s, 1d ago\n" in text
     assert (
         """
 image default: exit code: 1

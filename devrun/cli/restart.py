@@ -1,0 +1,24 @@
+"""`devrun restart`: a wish to the running daemon."""
+
+import click
+
+from devrun.cli.main import Options
+from devrun.cli.wishes import Wish, active, no_wait, subjects_of
+
+
+@click.command("restart")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@no_wait
+@click.pass_obj
+def command(options: Options, targets: tuple[str, ...], no_wait: bool) -> int:  # noqa: FBT001 - click's way
+    """Start targets anew, all that run or some; a stopped one that is named runs again."""
+    wish = Wish(options)
+    names = list(targets or active(wish.report))
+
+    def send() -> None:
+        for name in names:
+            wish.client.restart(name)
+
+    return wish.fulfil(
+        subjects_of(wish.report, names), send, lambda: wish.until_ready(names), wait=not no_wait
+    )

@@ -1,0 +1,24 @@
+"""`devrun start`: a wish to the running daemon."""
+
+import click
+
+from devrun.cli.main import Options
+from devrun.cli.wishes import Wish, no_wait, subjects_of
+
+
+@click.command("start")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@no_wait
+@click.pass_obj
+def command(options: Options, targets: tuple[str, ...], no_wait: bool) -> int:  # noqa: FBT001 - click's way
+    """Have targets run, all or some; one that runs goes on."""
+    wish = Wish(options)
+    names = list(targets or wish.report.targets)
+
+    def send() -> None:
+        for name in names:
+            wish.client.start(name)
+
+    return wish.fulfil(
+        subjects_of(wish.report, names), send, lambda: wish.until_ready(names), wait=not no_wait
+    )

@@ -1,0 +1,24 @@
+"""`devrun stop`: a wish to the running daemon."""
+
+import click
+
+from devrun.cli.main import Options
+from devrun.cli.wishes import Wish, no_wait, subjects_of
+
+
+@click.command("stop")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@no_wait
+@click.pass_obj
+def command(options: Options, targets: tuple[str, ...], no_wait: bool) -> int:  # noqa: FBT001 - click's way
+    """Stop targets, all or some, until they are started or restarted; no edit starts them."""
+    wish = Wish(options)
+    names = list(targets or wish.report.targets)
+
+    def send() -> None:
+        for name in names:
+            wish.client.stop(name)
+
+    return wish.fulfil(
+        subjects_of(wish.report, names), send, lambda: wish.until_stopped(names), wait=not no_wait
+    )
