@@ -12,7 +12,7 @@ from devrun.cli.terminal import Prefixes, has_colours
 from devrun.cli.text import safe
 from devrun.config.project import TargetName
 from devrun.core.journal import LogLine, Missed
-from devrun.errors import ConfigError, NotRunningError
+from devrun.errors import NotRunningError
 
 NS = 1_000_000_000
 
@@ -49,8 +49,8 @@ def command(
     except NotRunningError:
         if follow or build:
             raise
-        lines: Iterable[LogLine | Missed] = _from_engine(options, targets, since or 0.0, tail)
-        names = list(targets)
+        names = _named(options, targets)
+        lines: Iterable[LogLine | Missed] = _from_engine(options, names, since or 0.0, tail)
     else:
         names = list(targets or client.status().targets)
         lines = client.logs(targets, follow=follow, build=build, since=since, tail=tail)
@@ -75,20 +75,23 @@ def _print(
             click.echo(f"{when}{prefixes.of(line.name, colours=colours)}{safe(line.text, colours=colours)}")
 
 
-def _from_engine(
-    options: Options, names: tuple[str, ...], since: float, tail: int | None
-) -> Iterator[LogLine]:
-    """Return what the engine kept of the containers' output, oldest first."""
-    from devrun.engine.docker import connect
+def _named(options: Options, names: tuple[str, ...]) -> list[str]:
+    """Return the targets that are meant; raises ConfigError where there is none of that name."""
+    from devrun.cli.watch import chosen
 
     project = options.project()
-    for name in names:
-        if name not in project.targets:
-            raise ConfigError(f"no target is called {name}", hint=f"there is {', '.join(project.targets)}")
-    engine = connect(project)
+    chosen(project, names)
+    return list(names or project.targets)
+
+
+def _from_engine(options: Options, names: Iterable[str], since: float, tail: int | None) -> Iterator[LogLine]:
+    """Yield what the engine kept of the containers' output, oldest first."""
+    from devrun.engine.docker import connect
+
+    engine = connect(options.project())
     found: list[LogLine] = []
     try:
-        for target in map(TargetName, names or project.targets):
+        for target in map(TargetName, names):
             lines: deque[LogLine] = deque(maxlen=tail)
             for container in engine.inspect_target(target):
                 engine.follow_output(

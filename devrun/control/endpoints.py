@@ -316,9 +316,12 @@ def _error(status: int, error: str, hint: str = "") -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: a path or a method that is not there."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    cause = "no such method" if status == 405 else "no such endpoint"
-    return _error(status, f"{cause}: {request.method} {request.url.path}", "it may need a newer devrun")
+    assert isinstance(error, HTTPException)  # no other is handed to it
+    cause = "no such method" if error.status_code == 405 else "no such endpoint"
+    words = f"{cause}: {request.method} {request.url.path}"
+    answer = _error(error.status_code, words, "it may need a newer devrun")
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _plain_error(_: Request, error: Exception) -> Response:

@@ -162,6 +162,11 @@ class Reader(Generic[Item]):
         self._channels = channels
         self._positions = positions
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest item that there is."""
+        return self._feed.newest
+
     def read(self) -> Page[Item]:
         """Return what comes next, at once; empty where there is nothing yet."""
         return self._feed.read(self._channels, self._positions)

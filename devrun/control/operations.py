@@ -112,9 +112,10 @@ def _flag(name: str, said: str) -> bool:
 
 
 def _number(parameter: Parameter, said: str) -> float:
+    read = int if parameter.kind is Kind.COUNT else float
     try:
-        value = float(int(said)) if parameter.kind is Kind.COUNT else float(said)
-    except (ValueError, OverflowError):
+        value: float = read(said)
+    except ValueError:
         value = math.nan
     is_low = value <= 0 if parameter.above_zero else value < 0
     if is_low or not value <= parameter.most:

@@ -41,11 +41,15 @@ class Streams:
         try:
             if first:
                 yield first
+            # What is added while it is read belongs to those who follow.
+            end = None if follow else reader.newest
             while not self._ending:
                 page = reader.read()
                 if page.lost:
                     yield encode(Missed(page.lost))
                 for item in page.items:
+                    if end is not None and item.number > end:
+                        return
                     yield encode(item.item)
                 if not page.items:
                     if not follow:

@@ -66,7 +66,9 @@ def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: 
         case HashInputs(image=image):
             fingerprint = disk.hash_inputs(image)
             found = disk.inputs(image)
-            return InputsHashed(fingerprint, found.spelling, sum(file.decides for file in found.files))
+            decisive = {file.path for file in found.files if file.decides}
+            files = len(decisive | {project.images[image].dockerfile})
+            return InputsHashed(fingerprint, found.spelling, files)
         case InspectImage(image=image):
             built = engine.inspect_image(image)
             _learn(disk, image, built)

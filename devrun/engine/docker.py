@@ -114,10 +114,16 @@ class DockerEngine:
 
     def recreate(self, target: TargetConfig, image: ImageId, old: ContainerId | None) -> Container:
         """Swap the containers; where the new one cannot be started, the old one runs again and it raises."""
+        before = self._containers.find(old) if old else None
+        made = self._recreate(target, image, before)
+        if before is not None and before["Image"] != image:
+            self._images.remove_untagged()  # What was built again had to wait for its container to go.
+        return made
+
+    def _recreate(self, target: TargetConfig, image: ImageId, before: Inspected | None) -> Container:
         facts = self._probe.facts(image, target)
         chosen = plan(self._project, target, facts)
         self._network.ensure()
-        before = self._containers.find(old) if old else None
         try:
             return self._swap(
                 target,

@@ -99,10 +99,20 @@ class Images:
 
     def remove_image(self, image: ImageName, fingerprint: Fingerprint) -> None:
         """Take the tag away, and the image with its last tag; one in use, or gone already, is no error."""
-        tag = self._tag(image, fingerprint)
+        self._remove(self._tag(image, fingerprint))
+
+    def remove_untagged(self) -> None:
+        """Remove images of ours that lost their tag to a newer build; one in use stays."""
+        with self._connection.asking("list images without a tag"):
+            filters = {"label": label_list(self._project), "dangling": True}
+            found = self._connection.client.images(filters=filters)
+        for entry in found:
+            self._remove(entry["Id"])
+
+    def _remove(self, image: str) -> None:
         try:
-            with self._connection.asking(f"remove image {tag}"):
-                self._connection.client.remove_image(tag)
+            with self._connection.asking(f"remove image {image}"):
+                self._connection.client.remove_image(image)
         except RefusedError as refused:
             if refused.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                 raise
