@@ -280,7 +280,13 @@ class FakeEngine:
         return tuple(sorted(box.seen.name for box in boxes))
 
     def follow_output(
-        self, target: TargetName, container: ContainerId, since_ns: int, emit: Callable[[OutputLine], None]
+        self,
+        target: TargetName,
+        container: ContainerId,
+        since_ns: int,
+        emit: Callable[[OutputLine], None],
+        *,
+        last: int | None = None,
     ) -> None:
         """Deliver lines until the program ends or the engine does."""
         with self._entered("follow_output"):
@@ -295,6 +301,7 @@ class FakeEngine:
                     return
                 if not lines:
                     self._changed.wait(LIMIT_S)
+            lines, last = lines if last is None else lines[-last:], None
             for line in lines:
                 emit(line)
                 since_ns = line.at_ns

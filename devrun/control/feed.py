@@ -115,7 +115,7 @@ class Feed(Generic[Item]):
                 for name, channel in self._channels.items()
                 if _is_wanted(name, channels)
             }
-        return Reader(self, channels, positions)
+            return Reader(self, channels, positions, self._next - 1)
 
     def read(self, channels: Channels, positions: dict[str, int]) -> Page[Item]:
         """Return the next page of some channels, and move the positions on."""
@@ -157,15 +157,12 @@ class Feed(Generic[Item]):
 class Reader(Generic[Item]):
     """One reader's place in a feed."""
 
-    def __init__(self, feed: Feed[Item], channels: Channels, positions: dict[str, int]) -> None:
+    def __init__(self, feed: Feed[Item], channels: Channels, positions: dict[str, int], newest: int) -> None:
+        self.newest = newest
+        """The number of the newest item when the reader began."""
         self._feed = feed
         self._channels = channels
         self._positions = positions
-
-    @property
-    def newest(self) -> int:
-        """The number of the newest item that there is."""
-        return self._feed.newest
 
     def read(self) -> Page[Item]:
         """Return what comes next, at once; empty where there is nothing yet."""

@@ -322,8 +322,11 @@ class Daemon:
         self._mailbox.put(BuildAdvanced(now, image, said))
 
     def _wrote(self, line: OutputLine) -> None:
-        if line.target in self._state.project.targets:
-            self._listener.wrote(self._logs.add(line))
+        if line.target not in self._state.project.targets:
+            return
+        kept = self._logs.add(line)
+        if kept.at >= self._started:  # What was written before, an earlier daemon has shown.
+            self._listener.wrote(kept)
 
     def _tell(self) -> None:
         """Let others know: readers of the report, the cache, those who follow output."""

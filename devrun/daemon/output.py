@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 TAIL_LINES = 40
 TAIL_WIDTH = 400
+LAST_LINES = 2_000
+"""Of what a container wrote before this daemon knew of it: more is read by nobody."""
 TAIL_MARGIN_S = 0.05
 """A program's first lines may be a little older than the moment at which the engine calls it started."""
 LISTEN_PAUSES_S = (1.5, 3.0, 10.0)
@@ -47,8 +49,6 @@ class Followers:
     def __init__(self, post: Post, emit: Emit) -> None:
         self._post = post
         self._emit = emit
-        self._shown_from_ns = time.time_ns()
-        """What was written before, to an earlier daemon, is only kept."""
         self._guard = threading.Lock()
         """Guards the runs: the loop adds them, their threads take them back."""
         self._followed: dict[TargetName, tuple[ContainerId, float]] = {}
@@ -91,14 +91,14 @@ class Followers:
     def _follow(self, engine: Engine, target: TargetConfig, container: Container) -> None:
         tail = self._tail(target.name, container.id)
         hints: set[str] = set()
+        began_ns = (container.started - TAIL_MARGIN_S) * NS
 
         def emit(line: OutputLine) -> None:
             """Take one line."""
             self._last_ns[container.id] = line.at_ns
             tail.append((line.at_ns, line.text[:TAIL_WIDTH]))
-            if line.at_ns >= self._shown_from_ns:
-                self._emit(line)
-            if not hints and RELOADERS.search(line.text):
+            self._emit(line)
+            if not hints and line.at_ns >= began_ns and RELOADERS.search(line.text):
                 hints.add(RELOADER_HINT)
                 self._post(HintFound(time.time(), target.name, RELOADER_HINT))
 
@@ -107,8 +107,10 @@ class Followers:
         try:
             # The last lines of the run before come first.
             with self._locks[container.id]:
-                since = self._last_ns.get(container.id, int((container.started - 1) * NS))
-                engine.follow_output(target.name, container.id, since, emit)
+                since = self._last_ns.get(container.id, 0)
+                engine.follow_output(
+                    target.name, container.id, since, emit, last=None if since else LAST_LINES
+                )
         except EngineUnreachableError as error:
             log.debug("output of %s: %s", target.name, error)
         except DevrunError as error:
@@ -119,7 +121,6 @@ class Followers:
             log.exception("output of %s is not followed any more", target.name)
             again = False
         if not self._stop.is_set():
-            began_ns = (container.started - TAIL_MARGIN_S) * NS
             lines = tuple(text for at_ns, text in tail.copy() if at_ns >= began_ns)
             self._post(OutputEnded(time.time(), target.name, lines, container.run_id))
         if again and not self._stop.wait(AGAIN_S - (time.monotonic() - began)):

@@ -171,9 +171,18 @@ class DockerEngine:
         return tuple(sorted(removed))
 
     def follow_output(
-        self, target: TargetName, container: ContainerId, since_ns: int, emit: Callable[[OutputLine], None]
+        self,
+        target: TargetName,
+        container: ContainerId,
+        since_ns: int,
+        emit: Callable[[OutputLine], None],
+        *,
+        last: int | None = None,
     ) -> None:
-        """Deliver lines until the container stops or `close` is called; none at `since_ns` is repeated."""
+        """Deliver lines until the container stops or `close` is called; none at `since_ns` is repeated.
+
+        Of those that are there already, only the `last` ones.
+        """
         tty = bool(self._containers.inspect(container)["Config"].get("Tty"))
         last_ns = since_ns
 
@@ -182,10 +191,10 @@ class DockerEngine:
             last_ns = line.at_ns
             emit(line)
 
-        self._read_log(target, container, log_params(last_ns, follow=True), note, tty=tty)
+        self._read_log(target, container, log_params(last_ns, follow=True, last=last), note, tty=tty)
         try:
             # A stream ends with its container, which may be before the last line is in the log.
-            self._read_log(target, container, log_params(last_ns, follow=False), note, tty=tty)
+            self._read_log(target, container, log_params(last_ns, follow=False, last=last), note, tty=tty)
         except RefusedError as refused:
             # Its log went with a container that was removed since; one that is being removed is a conflict.
             if refused.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):

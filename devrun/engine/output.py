@@ -62,10 +62,11 @@ def parse_ns(stamp: str) -> int:
     return seconds * NS + int((found.group(2) or b"0").ljust(9, b"0"))
 
 
-def log_params(since_ns: int, *, follow: bool = True) -> Params:
+def log_params(since_ns: int, *, follow: bool = True, last: int | None = None) -> Params:
     """Return how a log is asked for: after `since_ns`, since the engine would repeat a line of that time."""
     since = f"{(since_ns + 1) // NS}.{(since_ns + 1) % NS:09d}" if since_ns else "0"
-    return {"follow": int(follow), "stdout": 1, "stderr": 1, "timestamps": 1, "since": since}
+    params: Params = {"follow": int(follow), "stdout": 1, "stderr": 1, "timestamps": 1, "since": since}
+    return params if last is None else {**params, "tail": last}
 
 
 def deliver(

@@ -109,9 +109,18 @@ class Engine(Protocol):
         """Remove all containers and networks of this project, by labels; returns the containers' names."""
 
     def follow_output(
-        self, target: TargetName, container: ContainerId, since_ns: int, emit: Callable[[OutputLine], None]
+        self,
+        target: TargetName,
+        container: ContainerId,
+        since_ns: int,
+        emit: Callable[[OutputLine], None],
+        *,
+        last: int | None = None,
     ) -> None:
-        """Deliver lines until the container stops or `close` is called; none at `since_ns` is repeated."""
+        """Deliver lines until the container stops or `close` is called; none at `since_ns` is repeated.
+
+        Of those that are there already, only the `last` ones.
+        """
 
     def watch_events(self, connected: Callable[[], None], emit: Callable[[Touched], None]) -> None:
         """Subscribe, call `connected`, and deliver until the connection ends or `close` is called."""

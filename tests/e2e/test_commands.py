@@ -25,7 +25,8 @@ import itertools, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 print("begins", flush=True)
 for number in itertools.count():
-    print("line", number, flush=True)
+    sys.stdout.write(f"line {number}\\n")
+    sys.stdout.flush()
     time.sleep(0.01)
 """
 CONFIG = """\
@@ -189,6 +190,18 @@ def test_logs_are_there_without_a_daemon(running: Sandbox) -> None:
     assert running.devrun("logs", "job").stdout == "done\n"
     assert running.devrun("logs", "--tail", "1").stdout.count("web  | line") == 1
     assert running.devrun("logs", "-f").returncode == 3
+
+
+def test_logs_know_what_was_written_before_their_daemon(running: Sandbox) -> None:
+    """Over the end of one, and its restart of the same containers."""
+    holder = read(running.place)
+    assert holder is not None
+    subprocess.run(["kill", "-INT", str(holder.pid)], check=True)
+    until(lambda: read(running.place) is None, "the end", [])
+    assert running.devrun("watch", "-d").returncode == 0
+    assert running.devrun("wait").returncode == 0
+
+    assert running.devrun("logs", "job").stdout == "done\ndone\n"
 
 
 def test_a_target_is_stopped_until_it_is_started(running: Sandbox) -> None:

@@ -74,16 +74,18 @@ class Bench:
         return self.engine.recreate(target, self.image, None)
 
     @contextmanager
-    def following(self, container: Container, since_ns: int = 0) -> Iterator[Collected[OutputLine]]:
+    def following(
+        self, container: Container, since_ns: int = 0, last: int | None = None
+    ) -> Iterator[Collected[OutputLine]]:
         """Read a container's output in a thread, which has ended when the block ends."""
         lines: Collected[OutputLine] = Collected()
         name = TargetName("web")
-        with running(lambda: self.engine.follow_output(name, container.id, since_ns, lines.add)):
+        with running(lambda: self.engine.follow_output(name, container.id, since_ns, lines.add, last=last)):
             yield lines
 
-    def output(self, container: Container, since_ns: int = 0) -> list[OutputLine]:
+    def output(self, container: Container, since_ns: int = 0, last: int | None = None) -> list[OutputLine]:
         """Return the output of a container that has ended, or ends."""
-        with self.following(container, since_ns) as lines:
+        with self.following(container, since_ns, last) as lines:
             pass
         return lines.items
 

@@ -196,6 +196,7 @@ def test_reading_resumes_after_a_line(bench: Bench, target: TargetConfig) -> Non
 
     assert [line.text for line in lines] == [str(number) for number in range(20)]
     assert later == lines[8:]
+    assert bench.output(container, last=3) == lines[-3:]
 
 
 def test_reading_ends_with_the_container(bench: Bench, target: TargetConfig) -> None:
