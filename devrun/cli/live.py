@@ -6,11 +6,12 @@ output costs no more than what a person can see of it.
 
 import contextlib
 import queue
+import subprocess
 import sys
 import threading
 import time
-import webbrowser
 from collections.abc import Callable, Collection, Iterator
+from subprocess import DEVNULL
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -193,9 +194,12 @@ class LiveView(Terminal):
             for url in addresses(report.targets[name])
         ]
         if not found:
-            self.say("no target publishes a port")
-        elif not webbrowser.open(found[0]):
-            self.say(f"there is no browser: open {found[0]}")
+            self.say("no target publishes a port that a browser understands")
+            return
+        self.say(f"opening {found[0]}")
+        # In a process of its own: what a browser writes must not come between our lines.
+        command = [sys.executable, "-m", "webbrowser", found[0]]
+        subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
 
     def _explain(self, controls: Controls) -> None:
         last = controls.explain_last()
