@@ -63,6 +63,10 @@ class FakeEngine:
         self.workdir = "/app"
         self.answers: dict[str, int | None] = {"true": 0, "false": 1, "sleep": None}
         """What commands end with, by their first word; None: they go on."""
+        self.listening: frozenset[tuple[str, int]] | None = None
+        """Where programs listen; None: on the ports that are published."""
+        self.reaches = True
+        """Whether this machine reaches the containers."""
         self._source = source or (lambda path: (project.root / path).read_text())
         self._clock = clock
         self._changed = threading.Condition(threading.RLock())
@@ -211,6 +215,8 @@ class FakeEngine:
         """Return that the ports which are published are listened on."""
         with self._entered("listeners"):
             ports = self._box(container).target.ports
+            if self.listening is not None:
+                return self.listening
             return frozenset(("0.0.0.0", port.container_port) for port in ports)
 
     def probe(self, container: ContainerId, argv: Sequence[str], timeout_s: float) -> int | None:
@@ -226,7 +232,7 @@ class FakeEngine:
         """Return this machine's own: containers are not apart from it."""
         with self._entered("address"):
             self._box(container)
-            return "127.0.0.1"
+            return "127.0.0.1" if self.reaches else ""
 
     def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
         """Return the files that do not parse as they are now."""
@@ -266,8 +272,9 @@ class FakeEngine:
 
     def cancel_before(self) -> None:
         """Refuse the starts that have a command before them."""
-        with self._entered("cancel_before"):
+        with self._changed:
             self._starts_no_more = True
+            self._changed.notify_all()
 
     def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
         """End the program and start it again."""

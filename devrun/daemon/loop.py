@@ -94,7 +94,7 @@ class Daemon:
         self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
         self._monitor = Monitor(lambda: connect(self._state.project), self._mailbox.put, self._part_died)
         self._followers = Followers(self._mailbox.put, listener.output)
-        self._readiness = Readiness(self._mailbox.put, self._part_died)
+        self._readiness = Readiness(self._mailbox.put, self._part_died, lambda: self._monitor.engine)
         self._waiters = Waiters(self._disk.barrier)
         self._cache = Cache(place.cache)
         self._notices: dict[str, str] = {}
@@ -232,6 +232,8 @@ class Daemon:
             case ShutdownRequested(remove=remove):
                 self._closing_since = self._closing_since or time.time()
                 self._remove = self._remove or remove
+                if self._monitor.engine is not None:
+                    self._monitor.engine.cancel_before()
             case FilesChanged(sources=sources, inputs=inputs) if sources or inputs:
                 self._done.clear()
             case EngineLost():
