@@ -29,7 +29,7 @@ from devrun.core.events import (
     TargetReady,
     TimePassed,
 )
-from devrun.core.published import Address, first_address
+from devrun.core.published import Address, address_of, first_address
 from devrun.core.values import Phase
 from devrun.core.waiting import (
     ENGINE_PATIENCE_S,
@@ -407,6 +407,14 @@ def test_the_port_that_a_target_names_first_is_asked(
 
     assert found == address
     assert str(found) == text
+
+
+def test_a_port_is_found_where_it_is_published(story: Story) -> None:
+    """One that is not published is nowhere."""
+    container = replace(story.container(), ports=("127.0.0.1:81->80/tcp", "0.0.0.0:5001->5000/tcp"))
+
+    assert address_of(container, 5000) == Address("127.0.0.1", 5001)
+    assert address_of(container, 81) is None
 
 
 def test_every_ending_has_an_exit_code() -> None:
