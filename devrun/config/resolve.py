@@ -262,9 +262,10 @@ class Resolver:
         if said.http is None:
             return TcpCheck(port)
         if not port:
-            hint = f'name it: healthcheck = {{ http = "{said.http}", port = 8000 }}'
             self._complain(
-                (*path, "healthcheck"), "which port to ask is not said, and none is published", hint
+                (*path, "healthcheck"),
+                "which port to ask is not said, and none is published",
+                'name it: healthcheck = { http = "/health", port = 8000 }',
             )
         return HttpCheck(said.http, port)
 

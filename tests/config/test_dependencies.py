@@ -16,6 +16,7 @@ from devrun.config.project import (
     TargetName,
     TcpCheck,
 )
+from devrun.errors import ConfigError
 
 Read = Callable[..., Project]
 Refused = Callable[..., list[str]]
@@ -170,6 +171,16 @@ def test_a_healthcheck_that_makes_no_sense_is_refused(refused: Refused, keys: st
     (said,) = refused(f'[targets.web]\nscript = "app.py"\n{keys}')
 
     assert said.startswith(f"3: targets.web.healthcheck{problem}")
+
+
+def test_the_path_of_a_healthcheck_is_not_shown(read: Read) -> None:
+    """What fills in its variables may be a secret."""
+    with pytest.raises(ConfigError) as caught:
+        read(
+            '[targets.web]\nscript = "app.py"\nhealthcheck = "/health?key=${KEY}"',
+            {"KEY": "hunter2"},
+        )
+    assert "hunter2" not in caught.value.message + caught.value.hint
 
 
 def test_a_healthcheck_without_a_port_is_not_told_where_the_ports_are_refused(refused: Refused) -> None:
