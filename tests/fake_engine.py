@@ -1,14 +1,15 @@
 """An engine in memory, for tests of what stands on the protocol; the contract suite keeps it like the real.
 
 Scripts do what tests.engine.fake_program says. Modules, and commands that do not begin with `/no/such`, go on
-until they are stopped.
+until they are stopped. What is run beside a program, or before it, ends as `answers` says.
 """
 
 import hashlib
+import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -60,6 +61,12 @@ class FakeEngine:
         self.layers: Callable[[Fingerprint], str] = str
         """What an image consists of: fingerprints with equal layers give one image id."""
         self.workdir = "/app"
+        self.answers: dict[str, int | None] = {"true": 0, "false": 1, "sleep": None}
+        """What commands end with, by their first word; None: they go on."""
+        self.listening: frozenset[tuple[str, int]] | None = None
+        """Where programs listen; None: on the ports that are published."""
+        self.reaches = True
+        """Whether this machine reaches the containers."""
         self._source = source or (lambda path: (project.root / path).read_text())
         self._clock = clock
         self._changed = threading.Condition(threading.RLock())
@@ -73,6 +80,7 @@ class FakeEngine:
         self._failures: dict[str, deque[DevrunError]] = {}
         self._holds: dict[str, Hold] = {}
         self._cancelled: set[ImageName] = set()
+        self._starts_no_more = False
         self._subscribers: list[deque[Touched]] = []
 
     # Steering
@@ -210,7 +218,24 @@ class FakeEngine:
         """Return that the ports which are published are listened on."""
         with self._entered("listeners"):
             ports = self._box(container).target.ports
+            if self.listening is not None:
+                return self.listening
             return frozenset(("0.0.0.0", port.container_port) for port in ports)
+
+    def probe(self, container: ContainerId, argv: Sequence[str], timeout_s: float) -> int | None:
+        """Return what a command ends with, at once."""
+        with self._entered("probe", argv[0]):
+            if not self._box(container).runs:
+                raise EngineError(f"look into the container: {container[:12]} is not running")
+            if argv[0] not in self.answers:
+                raise EngineError(f'the program "{argv[0]}" is not in the container')
+            return self.answers[argv[0]]
+
+    def address(self, container: ContainerId) -> str:
+        """Return this machine's own: containers are not apart from it."""
+        with self._entered("address"):
+            self._box(container)
+            return "127.0.0.1" if self.reaches else ""
 
     def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
         """Return the files that do not parse as they are now."""
@@ -236,6 +261,7 @@ class FakeEngine:
                 raise EngineError(f'the name "{name}" is taken by a container that is not devrun\'s')
             if image not in {built.id for built in self._images.values()}:
                 raise EngineError(f'create container "{name}": no such image: {image}')
+            self._run_before(target)
             self._refuse_program(target, name)
             for box in self._of(target.name):
                 if box.seen.id == old or box.seen.name == name:
@@ -247,10 +273,17 @@ class FakeEngine:
             self._boxes[made] = Box(target, seen)
             return self._run(self._boxes[made])
 
+    def cancel_before(self) -> None:
+        """Refuse the starts that have a command before them."""
+        with self._changed:
+            self._starts_no_more = True
+            self._changed.notify_all()
+
     def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
         """End the program and start it again."""
         with self._entered("restart", target.name):
             box = self._box(container)
+            self._run_before(target)
             self._end(box, STOPPED)
             return self._run(box)
 
@@ -372,6 +405,19 @@ class FakeEngine:
         if container not in self._boxes:
             raise EngineError(f"inspect container {container[:12]}: it is gone")
         return self._boxes[container]
+
+    def _run_before(self, target: TargetConfig) -> None:
+        if not target.before_start:
+            return
+        words = f'before-start "{shlex.join(target.before_start)}"'
+        code = self.answers[target.before_start[0]]
+        if code is None:
+            self._changed.wait_for(lambda: self._starts_no_more or self._ended(), LIMIT_S)
+            self._refuse_when_down(words)
+        if self._starts_no_more:
+            raise EngineError(f"{words}: given up, because devrun ends")
+        if code:
+            raise EngineError(f"{words} exits with {code}", output=(f"said {target.before_start[0]}",))
 
     def _refuse_program(self, target: TargetConfig, name: str) -> None:
         program = target.program

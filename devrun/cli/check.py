@@ -1,14 +1,26 @@
 """`devrun check`: what would be built, run, mounted and watched, and by which rule."""
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from devrun.cli.main import Options
 from devrun.cli.text import safe
-from devrun.config.project import ImageConfig, Port, Project, RestartOn, TargetConfig
+from devrun.config.project import (
+    Check,
+    CommandCheck,
+    Condition,
+    HttpCheck,
+    ImageConfig,
+    Port,
+    Project,
+    RestartOn,
+    TargetConfig,
+    TcpCheck,
+)
 from devrun.core.report import program_text
 from devrun.engine.protocol import Engine
 from devrun.errors import DevrunError, EngineUnreachableError, ExitCode
@@ -19,6 +31,12 @@ from devrun.sources.inputs import Inputs
 
 MOST_FILES = 20
 """Of a kind, for one image: a person reads no more, and a context may hold thousands."""
+
+MET: Mapping[Condition, str] = {
+    Condition.STARTED: "runs",
+    Condition.HEALTHY: "is healthy",
+    Condition.COMPLETED: "has ended with 0",
+}
 
 
 @click.command("check")
@@ -86,6 +104,8 @@ def _print_target(project: Project, target: TargetConfig, disk: Disk, engine: En
         _say(1, f"published: {_port(port)}")
     if not target.autostart:
         _say(1, "is not started by itself (`autostart = false`)")
+    for line in _order(target):
+        _say(1, line)
     _say(1, _restarts(target, disk))
     for line in _planned(target, disk, engine):
         _say(1, line)
@@ -104,6 +124,27 @@ def _mount(project: Project, target: TargetConfig, workdir: str | None) -> str:
     shown = "this folder" if folder == "." else folder
     rule = "`path` of [mount]" if target.mount.path else "the WORKDIR of the Dockerfile"
     return f"mounted: {shown} at {path} ({rule})"
+
+
+def _order(target: TargetConfig) -> Iterator[str]:
+    """Yield what comes before a target's start, and when it counts as healthy."""
+    if target.depends_on:
+        needs = " and ".join(f"{need.target} {MET[need.condition]}" for need in target.depends_on)
+        yield f"started once {needs} (`depends-on`)"
+    if target.before_start:
+        yield f"before each start: {shlex.join(target.before_start)} is run to its end (`before-start`)"
+    if target.healthcheck:
+        yield f"healthy: when {_healthy(target.healthcheck.check)} (`healthcheck`)"
+
+
+def _healthy(check: Check) -> str:
+    match check:
+        case HttpCheck(path=path, port=port):
+            return f"GET {path} on port {port} answers well"
+        case TcpCheck(port=port):
+            return f"port {port} is listened on"
+        case CommandCheck(argv=argv):  # pragma: no branch - no other is left
+            return f"{shlex.join(argv)} ends with 0 in its container"
 
 
 def _restarts(target: TargetConfig, disk: Disk) -> str:

@@ -26,7 +26,9 @@ DONE = {
 FAILURES = frozenset(
     kind.value for kind in (HoldKind.CRASHED, HoldKind.SYNTAX_ERROR, HoldKind.FLAPPING, HoldKind.RETRYING)
 )
-TOLD_HOLDS = FAILURES | {HoldKind.EXITED.value, HoldKind.PAUSED.value, HoldKind.GIT.value}
+TOLD_HOLDS = FAILURES | {
+    kind.value for kind in (HoldKind.EXITED, HoldKind.PAUSED, HoldKind.GIT, HoldKind.WAITING)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,62 @@ class Port:
     """Empty: loopback, both families."""
 
 
+class Condition(str, Enum):
+    """What a dependency has to be before a start that needs it."""
+
+    STARTED = "started"
+    """It runs, or has ended with 0."""
+    HEALTHY = "healthy"
+    """It was found to be ready."""
+    COMPLETED = "completed"
+    """Its program of the newest source has ended with 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A target that another one needs, and in which condition."""
+
+    target: TargetName
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """A GET that answers with 2xx or 3xx."""
+
+    path: str
+    port: int
+    """Of the container."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """A program that listens on a port of the container."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCheck:
+    """A command in the container that ends with 0."""
+
+    argv: tuple[str, ...]
+
+
+Check = HttpCheck | TcpCheck | CommandCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """How it is found out that a target is ready."""
+
+    check: Check
+    interval_s: float = 0.5
+    """Between two tries."""
+    timeout_s: float = 2.0
+    """For one try."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mount:
     """The host directory that is shown inside the container."""
@@ -117,6 +173,10 @@ class TargetConfig:
     ignore: tuple[str, ...] = ()
     restart_on: RestartOn = RestartOn.REACH
     autostart: bool = True
+    depends_on: tuple[Dependency, ...] = ()
+    healthcheck: Healthcheck | None = None
+    before_start: tuple[str, ...] = ()
+    """A command that is run to its end before each start; empty: none."""
 
     @property
     def spec(self) -> Spec:
@@ -132,6 +192,8 @@ class TargetConfig:
             sorted((p.container_port, p.host_port, p.protocol, p.address) for p in self.ports),
             sorted(self.env.items()),
             (self.workdir, self.user, self.stop_signal, self.stop_timeout_s, self.init, self.tty),
+            # What was added later counts where it is used: an update recreates nobody's container.
+            *([self.before_start] if self.before_start else []),
         )
         return Spec(hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16])
 

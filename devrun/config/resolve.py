@@ -2,16 +2,22 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from devrun.config.dependencies import dependencies_of, rings
 from devrun.config.environment import EnvFileError, parse_env_file
 from devrun.config.find import root_key
 from devrun.config.mount_source import leads_out, refusal
 from devrun.config.names import project_slug, slugify
 from devrun.config.problems import KeyPath, Problem, written
 from devrun.config.project import (
+    Check,
     Command,
+    CommandCheck,
+    Dependency,
+    Healthcheck,
+    HttpCheck,
     ImageCommand,
     ImageConfig,
     ImageName,
@@ -22,8 +28,9 @@ from devrun.config.project import (
     Script,
     TargetConfig,
     TargetName,
+    TcpCheck,
 )
-from devrun.config.schema import File, ImageTable, MountTable, TargetTable, Tree
+from devrun.config.schema import File, HealthcheckTable, ImageTable, MountTable, TargetTable, Tree
 from devrun.config.text_file import UnreadableError, read_text
 
 DEFAULT_IMAGE = ImageName("default")
@@ -54,6 +61,7 @@ class Resolver:
         images = self._images()
         targets = self._targets(images)
         self._refuse_equal_slugs([*targets])
+        self._refuse_rings(targets)
         return Project(
             name=name,
             slug=project_slug(name, self.root),
@@ -157,6 +165,9 @@ class Resolver:
             ignore=tuple(table.ignore),
             restart_on=table.restart_on,
             autostart=table.autostart,
+            depends_on=self._dependencies(table, path),
+            healthcheck=self._healthcheck(table, path),
+            before_start=tuple(table.before_start or ()),
         )
 
     def _image_choice(
@@ -221,6 +232,43 @@ class Resolver:
                 self._complain(where, f"{self._said(where)}: {error}")
         return env | table.env
 
+    def _dependencies(self, table: TargetTable, path: KeyPath) -> tuple[Dependency, ...]:
+        said = self.tree.get("targets")
+        known = tuple(said) if isinstance(said, dict) else ()  # with those that are refused themselves
+        where = (*path, "depends-on")
+        for place, name in _places(table.depends_on):
+            if name not in known:
+                shown = self._said((*where, place)) if isinstance(place, int) else f"'{name}'"
+                self._complain((*where, place), f"there is no target {shown}{_meant(name, known)}")
+        return dependencies_of(table, self.parsed.targets or {})
+
+    def _refuse_rings(self, targets: Mapping[TargetName, TargetConfig]) -> None:
+        needs = {name: [one.target for one in config.depends_on] for name, config in targets.items()}
+        for ring in rings(needs):
+            said = " needs ".join((*ring, ring[0]))
+            self._complain(("targets", ring[0], "depends-on"), f"{said}: none of them could start first")
+
+    def _healthcheck(self, table: TargetTable, path: KeyPath) -> Healthcheck | None:
+        said = table.healthcheck
+        if said is None:
+            return None
+        return Healthcheck(self._check(said, table, path), said.interval, said.timeout)
+
+    def _check(self, said: HealthcheckTable, table: TargetTable, path: KeyPath) -> Check:
+        if said.command is not None:
+            return CommandCheck(tuple(said.command))
+        ports = (port.container_port for port in table.ports if port.protocol == "tcp")
+        port = said.port or next(ports, 0)
+        if said.http is None:
+            return TcpCheck(port)
+        if not port:
+            self._complain(
+                (*path, "healthcheck"),
+                "which port to ask is not said, and none is published",
+                'name it: healthcheck = { http = "/health", port = 8000 }',
+            )
+        return HttpCheck(said.http, port)
+
     def _refuse_equal_slugs(self, names: list[TargetName]) -> None:
         by_slug: dict[str, TargetName] = {}
         for name in names:
@@ -229,6 +277,11 @@ class Resolver:
                 self._complain(
                     ("targets", name), f"would be called the same as {other} in Docker: {slugify(name)}"
                 )
+
+
+def _places(names: Mapping[str, object] | Sequence[str]) -> Iterable[tuple[str | int, str]]:
+    """Return each name with the key, or the index, at which it stands."""
+    return ((name, name) for name in names) if isinstance(names, Mapping) else enumerate(names)
 
 
 def _meant(said: str, known: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from devrun.config.project import Port, RestartOn
+from devrun.config.project import Condition, Port, RestartOn
 
 _PORT = re.compile(
     r"(?:(?P<address>\[[0-9a-fA-F:.]+\]|[0-9]+(?:\.[0-9]+)+):)?(?:(?P<host>[0-9]{1,5}):)?(?P<container>[0-9]{1,5})"
@@ -31,7 +31,8 @@ _NAME = re.compile(r"[^\s/:@\x00-\x1f\x7f-][^\s/:@\x00-\x1f\x7f]*")
 _SIGNAL = re.compile(r"(?:SIG)?(?:[A-Z]+[0-9]*|RTM(?:IN\+|AX-)[0-9]+)|[1-9][0-9]?")
 MAX_PORT = 65535
 PROGRAM_KEYS = ("script", "module", "command")
-ONE_OF_A_CHOICE = ("<table>", "<false>")
+MAX_SECONDS = 3600
+ONE_OF_A_CHOICE = ("<table>", "<false>", "<list>")
 """How the alternatives of a choice are told apart; pydantic writes it into the paths of its errors."""
 
 
@@ -184,7 +185,7 @@ def no_mount(value: object) -> object:
 
 def mount_kind(value: object) -> str | None:
     """Return which alternative a value is meant to be."""
-    table, false = ONE_OF_A_CHOICE
+    table, false, _ = ONE_OF_A_CHOICE
     return false if isinstance(value, bool) else table if isinstance(value, dict | MountTable) else None
 
 
@@ -193,6 +194,64 @@ MountChoice = Annotated[
     | Annotated[Literal[False], BeforeValidator(no_mount), Tag(ONE_OF_A_CHOICE[1])],
     Discriminator(mount_kind),
 ]
+
+
+def dependency_form(value: object) -> str | None:
+    """Return which form a value is meant to be: names alone, or names with conditions."""
+    table, _, names = ONE_OF_A_CHOICE
+    return table if isinstance(value, dict) else names if isinstance(value, str | list) else None
+
+
+Dependencies = Annotated[
+    Annotated[dict[str, Annotated[Condition, Field(strict=False)]], Tag(ONE_OF_A_CHOICE[0])]
+    | Annotated[Strings, Tag(ONE_OF_A_CHOICE[2])],
+    Discriminator(
+        dependency_form,
+        custom_error_type="dependencies",
+        custom_error_message="must be a list of targets, or a table of targets and conditions",
+    ),
+]
+
+
+def http_path(value: str) -> str:
+    """Refuse what is no path of a URL; a line end would begin another header."""
+    if not value.startswith("/") or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError('an HTTP path begins with "/", and is ASCII without spaces; a command is a list')
+    return value
+
+
+class HealthcheckTable(Table):
+    """healthcheck of a target"""
+
+    http: Annotated[str, AfterValidator(http_path)] | None = None
+    port: int | None = Field(default=None, ge=1, le=MAX_PORT)
+    command: Words | None = Field(default=None, min_length=1)
+    interval: float = Field(default=0.5, gt=0, le=MAX_SECONDS, allow_inf_nan=False)
+    timeout: float = Field(default=2, gt=0, le=MAX_SECONDS, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_check(self) -> "HealthcheckTable":
+        if self.command is not None and (self.http is not None or self.port is not None):
+            raise ValueError("a healthcheck is a command, or asks a port; not both")
+        if self.command is None and self.http is None and self.port is None:
+            raise ValueError("a healthcheck has one of http, port and command; this one has none")
+        return self
+
+
+def healthcheck_table(value: object) -> object:
+    """Let a path, a port or a list stand for the table of a healthcheck."""
+    match value:
+        case str():
+            return {"http": value}
+        case int() if not isinstance(value, bool):
+            return {"port": value}
+        case list():
+            return {"command": value}
+        case dict() | HealthcheckTable():
+            return value
+        case _:
+            pass
+    raise ValueError('must be an HTTP path as "/health", a port, a command as a list, or a table')
 
 
 class TargetTable(Table):
@@ -217,6 +276,9 @@ class TargetTable(Table):
     ignore: Strings = []
     restart_on: Annotated[RestartOn, Field(strict=False)] = RestartOn.REACH
     autostart: bool = True
+    depends_on: Dependencies = []
+    healthcheck: Annotated[HealthcheckTable, BeforeValidator(healthcheck_table)] | None = None
+    before_start: Words | None = Field(default=None, min_length=1)
     tty: bool = False
 
     @model_validator(mode="after")
@@ -249,6 +311,8 @@ def known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
             table = ImageTable
         case ("mount",) | ("targets", _, "mount"):
             table = MountTable
+        case ("targets", _, "healthcheck"):
+            table = HealthcheckTable
         case _:
             table = TargetTable
     return tuple(field.alias or name for name, field in table.model_fields.items())

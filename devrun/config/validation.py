@@ -23,6 +23,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
     "bool_type": lambda _: "must be true or false",
     "dict_type": lambda _: "must be a table",
     "enum": lambda context: f"must be one of {context['expected']}",
+    "finite_number": lambda _: "must be a finite number",
+    "float_type": lambda _: "must be a number",
+    "greater_than": lambda context: f"must be more than {context['gt']}",
     "greater_than_equal": lambda context: f"must be {context['ge']} or more",
     "int_type": lambda _: "must be a whole number",
     "less_than_equal": lambda context: f"must be {context['le']} or less",
@@ -59,6 +62,8 @@ class Doubts:
         if any(table[: len(path)] == path for table in tables):
             return True
         if path[-1:] == ("image",) and any(len(table) == 1 or table[0] == "images" for table in tables):
+            return True
+        if path[-1:] == ("healthcheck",) and any(other[2:3] == ("ports",) for other in beside):
             return True
         # A key that is not there may be the one that was misspelt.
         is_doubted = bool(beside) or any(len(table) == 1 and table not in KNOWN_TABLES for table in tables)

@@ -32,9 +32,11 @@ from devrun.core.actions import (
     failure_key,
     values_of,
 )
-from devrun.core.handover import awaited, breaks_ring
+from devrun.core.dependencies import unmet
+from devrun.core.due import due_start
+from devrun.core.handover import awaited, awaits_in_turn, breaks_ring
 from devrun.core.model import Failures, Image, State, Target, usable_image
-from devrun.core.values import Container, Digest, Failure, Fingerprint, Phase
+from devrun.core.values import Failure, Fingerprint, Phase
 
 KEPT_IMAGES = 3
 """Switching between a few branches should not build; more than this fills disks."""
@@ -228,66 +230,6 @@ def _decide_unwanted(state: State, name: TargetName, target: Target) -> Decision
     return Hold(HoldKind.STOPPED, "stopped")
 
 
-def due_start(state: State, name: TargetName) -> Start | None:
-    """Return the start that a target needs to run what is desired, whether or not something holds it back."""
-    target = state.targets[name]
-    image, container, source = usable_image(state, target), target.container, target.source
-    if image is None or source is None:
-        return None
-    if container is None or container.image != image or container.spec != target.spec:
-        return RecreateContainer(
-            target=name,
-            image=image,
-            spec=target.spec,
-            digest=source,
-            run=target.run,
-            cause=_recreate_cause(state, target, container),
-            changed=target.changed,
-            broken=target.broken,
-            old=container.id if container else None,
-        )
-    if not _has_loaded(target, container, source):
-        return RestartContainer(
-            target=name,
-            container=container.id,
-            digest=source,
-            run=target.run,
-            cause=_restart_cause(target),
-            changed=target.changed,
-            broken=target.broken,
-            stale=target.stale,
-        )
-    return None
-
-
-def _has_loaded(target: Target, container: Container, source: Digest) -> bool:
-    """Tell whether the container's last run was one of the present source.
-
-    A program that has done its work is run again only for what it reaches.
-    """
-    loaded = target.loaded
-    if loaded is None or loaded.run != target.run:
-        return False
-    if container.phase is Phase.EXITED and container.exit_code == 0:
-        return loaded.digest.reached == source.reached
-    return loaded.digest == source
-
-
-def _recreate_cause(state: State, target: Target, container: Container | None) -> str:
-    if container is None:
-        return target.settings_cause or ("its container is gone" if target.loaded else "no container")
-    if container.spec != target.spec or target.image_moved:
-        return target.settings_cause or "its settings changed"
-    cause = state.images[target.image].cause
-    return f"image is newer: {cause}" if cause != "devrun started" else "image is newer"
-
-
-def _restart_cause(target: Target) -> str:
-    if target.loaded is not None and target.loaded.digest == target.source:
-        return target.run_cause
-    return changed_cause(target.changed) if target.changed else "source changed while devrun was away"
-
-
 def _hold_back(state: State, name: TargetName, due: Start) -> Decision | None:
     """Return what keeps a due start from being done now; None: nothing."""
     target = state.targets[name]
@@ -297,14 +239,35 @@ def _hold_back(state: State, name: TargetName, due: Start) -> Decision | None:
         return guard
     if target.flapping:
         return Hold(HoldKind.FLAPPING, f"{target.flapping} changes after every start")
-    for dependency in target.depends_on:
-        if not _is_ready(state, dependency):
-            return Hold(HoldKind.WAITING, f"waiting for {dependency}")
+    if wait := _await_dependencies(state, name, due):
+        return wait
     if isinstance(due, RecreateContainer):
         return _hold_back_recreation(state, name, target)
     if _comes_with_build(state, target):
         return Hold(HoldKind.WAITING_FOR_BUILD, f"waiting for image {target.image}")
     return None
+
+
+def _await_dependencies(state: State, name: TargetName, due: Start) -> Decision | None:
+    """Return the wait for what a target needs; what that needs of the target itself, it gives up first."""
+    target = state.targets[name]
+    for need in target.depends_on:
+        why = unmet(state, need) or _is_on_its_way(decide_target(state, need.target))
+        if not why:
+            continue
+        waiting = awaits_in_turn(state, name) if isinstance(due, RecreateContainer) else None
+        if waiting and target.container and target.is_running:
+            stop = StopContainer(name, target.container.id, f"{waiting} gets its port")
+            return _unless_failed(stop, target.failures)
+        return Hold(HoldKind.WAITING, f"waiting for {need.target}: {why}")
+    return None
+
+
+def _is_on_its_way(decision: Decision) -> str:
+    """Return what is about to happen to a dependency that runs, and so to whoever would start now."""
+    if isinstance(decision, RecreateContainer | RestartContainer):
+        return "it is being started"
+    return decision.text if isinstance(decision, Hold) and decision.kind is HoldKind.WAITING else ""
 
 
 def _hold_back_recreation(state: State, name: TargetName, target: Target) -> Decision | None:
@@ -345,13 +308,6 @@ def _guard_syntax(state: State, name: TargetName, target: Target) -> Decision | 
         return None
     files = tuple(unasked[:MOST_CHECKED])
     return CheckSyntax(name, container.id, files, changed_cause(tuple(file.path for file in files)))
-
-
-def _is_ready(state: State, name: TargetName) -> bool:
-    target = state.targets.get(name)
-    if target is None or target.container is None:
-        return False
-    return target.is_running or (target.container.phase is Phase.EXITED and target.container.exit_code == 0)
 
 
 def _comes_with_build(state: State, target: Target) -> bool:

@@ -205,6 +205,16 @@ class TargetReady:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetUnready:
+    """A run of a container was found not to be ready yet, for another reason than before."""
+
+    at: float
+    target: TargetName
+    run_id: RunId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class HintFound:
     """Something about a running target that its author probably did not mean."""
 
@@ -345,6 +355,7 @@ Event = (
     | BuildAdvanced
     | OutputEnded
     | TargetReady
+    | TargetUnready
     | HintFound
     | ActionStarted
     | ActionFinished

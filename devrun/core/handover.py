@@ -46,6 +46,23 @@ def breaks_ring(state: State, name: TargetName) -> bool:
     return is_clear and other == name == min(ring)
 
 
+def awaits_in_turn(state: State, name: TargetName) -> TargetName | None:
+    """Return a target that needs something which `name` has, where `name` waits for that target to start."""
+    pending = [need.target for need in state.targets[name].depends_on]
+    seen: set[TargetName] = set()
+    while pending:
+        other = pending.pop()
+        if other in seen:
+            continue
+        seen.add(other)
+        holder = awaited(state, other)
+        if holder == name:
+            return other
+        pending += [need.target for need in state.targets[other].depends_on]
+        pending += [holder] if holder else []
+    return None
+
+
 def _is_unclear(state: State, target: Target) -> bool:
     """Tell whether it is about to be known what a target holds, and not known yet."""
     if target.observed is None:

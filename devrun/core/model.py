@@ -8,7 +8,7 @@ something becomes unknown; an answer counts only if it was asked for at the pres
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from devrun.config.project import ImageName, Project, Spec, TargetName
+from devrun.config.project import Dependency, ImageName, Project, Spec, TargetName
 from devrun.core.actions import BuildImage, HashInputs, ImageAction, TargetAction
 from devrun.core.values import (
     UNWRITTEN,
@@ -122,7 +122,7 @@ class Target:
     """Why, until a container has them."""
     image_moved: bool = False
     """Whether its container is still of the image that it had before."""
-    depends_on: tuple[TargetName, ...] = ()
+    depends_on: tuple[Dependency, ...] = ()
 
     source: Digest | None = None
     source_batch: int = -1
@@ -151,6 +151,10 @@ class Target:
     """When a look first found that it no longer ran."""
     ready: RunId | None = None
     """The run that was found to be ready."""
+    unready: str = ""
+    """Why a run was found not to be ready yet."""
+    unready_of: RunId | None = None
+    """Which run that was."""
     resume: bool = False
     """Whether an outage of the engine may have ended it: if it has, it is started again."""
     loaded: Loaded | None = None
@@ -212,6 +216,13 @@ class Target:
         """Whether the run that goes on was found to be ready."""
         return self.is_running and self.container is not None and self.container.run_id == self.ready
 
+    @property
+    def why_unready(self) -> str:
+        """What the run that goes on still lacks to be ready; empty where that is not known."""
+        if self.container is None or not self.is_running or self.is_ready:
+            return ""
+        return self.unready if self.container.run_id == self.unready_of else ""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -250,6 +261,28 @@ def appended(old: tuple[str, ...], new: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reversed((*old, *new))))[::-1]
 
 
+def with_needed(
+    targets: Mapping[TargetName, Target], names: Iterable[TargetName]
+) -> dict[TargetName, Target]:
+    """Return the targets with those wanted that `names` need, and what these need in turn.
+
+    What the user stopped stays so: whoever needs it waits, and says it.
+    """
+    found = dict(targets)
+    pending = [name for name in names if name in found]
+    seen: set[TargetName] = set()
+    while pending:
+        name = pending.pop()
+        for needed in () if name in seen else found[name].depends_on:
+            target = found[needed.target]
+            if not target.wanted and not target.stopped:
+                found[needed.target] = target.with_start(f"{name} needs it")
+            if not target.stopped:
+                pending.append(needed.target)
+        seen.add(name)
+    return found
+
+
 def usable_image(state: State, target: Target) -> ImageId | None:
     """Return the image that a container of `target` should have now.
 
@@ -281,14 +314,16 @@ def initial_state(
             wanted=(name in only if only else config.autostart) and name not in stopped,
             stopped=name in stopped,
             run_cause="devrun started",
+            depends_on=config.depends_on,
         )
         for name, config in project.targets.items()
     }
+    wanted = [name for name, target in targets.items() if target.wanted]
     images = {name: Image() for name in project.images}
     return State(
         project=project,
         images=images,
-        targets=targets,
+        targets=with_needed(targets, wanted),
         now=now,
         only=only,
         engine_down_since=now,

@@ -1,4 +1,4 @@
-"""Where the first TCP port that a container publishes is reached: there it shows whether a target serves."""
+"""Where the TCP ports that a container publishes are reached: there it shows whether a target serves."""
 
 import re
 from typing import NamedTuple
@@ -24,13 +24,23 @@ class Address(NamedTuple):
 def first_address(config: TargetConfig, container: Container) -> Address | None:
     """Return the address of the TCP port that the target names first, None where it publishes none."""
     wanted = [port.container_port for port in config.ports]
-    found = [match for match in map(_PUBLISHED.fullmatch, container.ports) if match]
     # A container that is about to be recreated may publish others than the file says by now.
-    ranked = sorted(found, key=lambda match: _rank(wanted, int(match["inner"])))
-    for match in ranked:
-        host = match["six"] or match["four"]
-        return Address(_NEAREST.get(host, host), int(match["port"]))
-    return None
+    ranked = sorted(_published(container), key=lambda found: _rank(wanted, found[0]))
+    return ranked[0][1] if ranked else None
+
+
+def address_of(container: Container, port: int) -> Address | None:
+    """Return the address at which a TCP port of the container is published, None where it is not."""
+    return next((address for inner, address in _published(container) if inner == port), None)
+
+
+def _published(container: Container) -> list[tuple[int, Address]]:
+    found = [match for match in map(_PUBLISHED.fullmatch, container.ports) if match]
+    hosts = [match["six"] or match["four"] for match in found]
+    return [
+        (int(match["inner"]), Address(_NEAREST.get(host, host), int(match["port"])))
+        for match, host in zip(found, hosts, strict=True)
+    ]
 
 
 def _rank(wanted: list[int], port: int) -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from devrun.config.project import ImageName, Project, TargetConfig, TargetName
 from devrun.core.actions import changed_cause
 from devrun.core.events import ProjectChanged
-from devrun.core.model import Image, State, Target
+from devrun.core.model import Image, State, Target, with_needed
 
 
 def reconfigure(state: State, event: ProjectChanged) -> State:
@@ -70,11 +70,22 @@ def _image(state: State, name: ImageName, event: ProjectChanged) -> Image:
 def _targets(state: State, event: ProjectChanged) -> Mapping[TargetName, Target]:
     wanted = {name: _target(state, config, event) for name, config in event.project.targets.items()}
     leaving = {
-        name: replace(target, gone=True)
+        name: replace(target, gone=True, depends_on=())
         for name, target in state.targets.items()
         if name not in wanted and not (target.observed == () and target.running is None)
     }
-    return wanted | leaving
+    return _needed(state, wanted) | leaving
+
+
+def _needed(state: State, targets: Mapping[TargetName, Target]) -> dict[TargetName, Target]:
+    """Return the targets with those wanted that others need; one that was wanted before goes on as it is."""
+    found = with_needed(targets, [name for name, target in targets.items() if target.wanted])
+    kept = {
+        name: replace(target, wanted=True)
+        for name, target in targets.items()
+        if found[name].wanted and name in state.targets and state.targets[name].wanted
+    }
+    return found | kept
 
 
 def _target(state: State, config: TargetConfig, event: ProjectChanged) -> Target:
@@ -85,7 +96,14 @@ def _target(state: State, config: TargetConfig, event: ProjectChanged) -> Target
     if old == config:
         return before
     is_moved = before.image != config.image
-    target = replace(before, image=config.image, spec=config.spec, recent=(), flapping="")
+    target = replace(
+        before,
+        image=config.image,
+        spec=config.spec,
+        depends_on=config.depends_on,
+        recent=(),
+        flapping="",
+    )
     if is_moved or before.spec != config.spec:
         target = replace(
             target,
@@ -102,6 +120,7 @@ def _new_target(state: State, before: Target | None, config: TargetConfig, event
         before or Target(config.image, config.spec),
         image=config.image,
         spec=config.spec,
+        depends_on=config.depends_on,
         gone=False,
         wanted=False,
         settings_batch=event.files.batch,

@@ -73,6 +73,8 @@ class TargetReport:
     hints: tuple[str, ...] = ()
     ready: bool = True
     """Whether what runs is ready: until then it is starting. An older daemon does not say."""
+    unready: str = ""
+    """What it lacks to be ready, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,7 @@ def _target_report(state: State, name: TargetName, target: Target) -> TargetRepo
         problem=failure_problem(target.failures, decision) or target_problem(target, decision),
         hints=target.hints,
         ready=target.is_ready,
+        unready=target.why_unready,
     )
 
 

@@ -35,9 +35,10 @@ from devrun.core.events import (
     StartRequested,
     StopRequested,
     TargetReady,
+    TargetUnready,
     TimePassed,
 )
-from devrun.core.model import Image, State, Target, appended
+from devrun.core.model import Image, State, Target, appended, with_needed
 from devrun.core.outcomes import finished, started
 from devrun.core.reconfigure import reconfigure
 from devrun.core.values import Digest
@@ -69,7 +70,7 @@ def step(state: State, event: Event) -> State:
             return _told(state, event)
 
 
-def _told(
+def _told(  # noqa: C901 - a table
     state: State,
     event: EngineConnected
     | EngineLost
@@ -79,6 +80,7 @@ def _told(
     | BuildAdvanced
     | OutputEnded
     | TargetReady
+    | TargetUnready
     | HintFound
     | GitStarted
     | GitEnded
@@ -106,6 +108,10 @@ def _told(
             return _on_targets(state, (name,), lambda target: replace(target, tail=tail, tail_of=run_id))
         case TargetReady(target=name, run_id=run_id):
             return _on_targets(state, (name,), lambda target: replace(target, ready=run_id))
+        case TargetUnready(target=name, run_id=run_id, reason=reason):
+            return _on_targets(
+                state, (name,), lambda target: replace(target, unready=reason, unready_of=run_id)
+            )
         case HintFound(target=name, hint=hint):
             return _on_targets(
                 state, (name,), lambda target: replace(target, hints=appended(target.hints, (hint,)))
@@ -122,9 +128,13 @@ def _wished(
 ) -> State:
     match event:
         case RestartRequested(targets=names):
-            return _on_targets(state, names, partial(Target.with_next_run, cause="asked to restart"))
+            return _with_needed(
+                _on_targets(state, names, partial(Target.with_next_run, cause="asked to restart")), names
+            )
         case StartRequested(targets=names):
-            return _on_targets(state, names, partial(Target.with_start, cause="asked to start"))
+            return _with_needed(
+                _on_targets(state, names, partial(Target.with_start, cause="asked to start")), names
+            )
         case StopRequested(targets=names):
             return _on_targets(state, names, lambda target: replace(target, wanted=False, stopped=True))
         case RebuildRequested(images=images):
@@ -133,6 +143,10 @@ def _wished(
             gone = state.targets if remove else ()
             closing = _on_targets(state, gone, lambda target: replace(target, gone=True))
             return replace(closing, closing=True)
+
+
+def _with_needed(state: State, names: Iterable[TargetName]) -> State:
+    return replace(state, targets=with_needed(state.targets, names))
 
 
 def _files_changed(state: State, event: FilesChanged) -> State:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from devrun.config.project import ImageName, TargetName
+from devrun.config.project import Condition, ImageName, TargetName
 from devrun.core.decide import Decision, Hold, HoldKind, decide_image, decide_target
 from devrun.core.model import State, Target
 from devrun.core.published import first_address
@@ -125,9 +125,9 @@ def targets_of(state: State, names: frozenset[TargetName]) -> tuple[TargetName, 
     pending = [name for name in state.targets if name in named]
     while pending:
         name = pending.pop(0)
-        if name not in found and name in state.targets:
+        if name not in found:
             found[name] = None
-            pending += state.targets[name].depends_on
+            pending += [need.target for need in state.targets[name].depends_on]
     return tuple(found)
 
 
@@ -178,14 +178,27 @@ def _judge_target(state: State, name: TargetName) -> _Judgement:
             return None
         case HoldKind.WAITING_FOR_IMAGE:  # The image is judged beside it.
             return _Open(Obstacle(subject, decision.text), rests=True)
-        case HoldKind.WAITING:
-            return Obstacle(subject, decision.text)
+        case HoldKind.WAITING:  # What it waits for is judged beside it, or has something to do.
+            obstacle = Obstacle(subject, decision.text)
+            return obstacle if _waits_for_ever(state, target) else _Open(obstacle, rests=True)
         case HoldKind.PAUSED:
             return Obstacle(subject, "it is paused", _unpause(target))
         case HoldKind.CRASHED | HoldKind.SYNTAX_ERROR | HoldKind.FLAPPING:
             return _judge_ended(state, subject, target, decision)
         case _:
             return _Open(Obstacle(subject, doing_of(target.running, decision)[0]))
+
+
+def _waits_for_ever(state: State, target: Target) -> bool:
+    """Tell whether something that has to be healthy has ended, as it should have otherwise."""
+    return any(
+        need.condition is Condition.HEALTHY and _has_ended(decide_target(state, need.target))
+        for need in target.depends_on
+    )
+
+
+def _has_ended(decision: Decision) -> bool:
+    return isinstance(decision, Hold) and decision.kind is HoldKind.EXITED
 
 
 def _has_failed(decision: Decision, failures: Mapping[str, Failure]) -> bool:
@@ -217,8 +230,9 @@ def _judge_ended(state: State, subject: str, target: Target, decision: Hold) -> 
 def _starting(state: State, name: TargetName) -> Obstacle:
     target = state.targets[name]
     container, config = target.container, state.project.targets.get(name)
-    address = first_address(config, container) if config and container else None
-    error = f"nothing answers at {address}" if address else "it is starting"
+    is_probed = config is not None and config.healthcheck is None
+    address = first_address(config, container) if is_probed and config and container else None
+    error = target.why_unready or (f"nothing answers at {address}" if address else "it is starting")
     return Obstacle(f"target {name}", error, target.hints[0] if target.hints else "")
 
 

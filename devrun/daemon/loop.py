@@ -107,7 +107,7 @@ class Daemon:
             self._mailbox.put, lambda: self._monitor.engine, lambda: self._state, self._disk, self._build_said
         )
         self._followers = Followers(self._mailbox.put, self._wrote)
-        self._readiness = Readiness(self._mailbox.put, self._part_died)
+        self._readiness = Readiness(self._mailbox.put, self._part_died, lambda: self._monitor.engine)
         self._waiters = Waiters(self._disk.barrier)
         self._cache = Cache(place.cache)
         self._notices: dict[str, str] = {}
@@ -248,6 +248,8 @@ class Daemon:
             case ShutdownRequested(remove=remove):
                 self._closing_since = self._closing_since or time.time()
                 self._remove = self._remove or remove
+                if self._monitor.engine is not None:
+                    self._monitor.engine.cancel_before()
             case FilesChanged(sources=sources, inputs=inputs) if sources or inputs:
                 self._done.clear()
             case EngineLost():

@@ -1,13 +1,18 @@
-"""When a run of a container is ready: it serves the port that it publishes first, or has not ended soon.
+"""When a run of a container is ready: its healthcheck is passed; without one, it serves the port that it
+publishes first, or has not ended soon.
 
 One thread probes all targets. A published port with nobody behind it accepts all the same: the engine's proxy
 does, and closes when it finds nobody inside. So a connection proves something only by a byte that comes, or
 by staying open. No run is probed before its start has returned, and none any more once an action has begun:
 a connection to a container without a network makes the next good answer a second late.
+
+A try of a healthcheck may take long, and has a thread of its own, one at a time for each run: it ends with
+its time-out, with the run, or with the engine's connection.
 """
 
 import contextlib
 import logging
+import queue
 import selectors
 import socket
 import threading
@@ -16,12 +21,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from devrun.config.project import TargetName
+from devrun.config.project import Healthcheck, HttpCheck, TargetConfig, TargetName
 from devrun.core.actions import CheckSyntax, InspectTarget
-from devrun.core.events import TargetReady
+from devrun.core.events import TargetReady, TargetUnready
 from devrun.core.model import State
-from devrun.core.published import Address, first_address
-from devrun.core.values import RunId
+from devrun.core.published import Address, address_of, first_address
+from devrun.core.values import Container, RunId
+from devrun.daemon.health import Answer, ask
+from devrun.engine.protocol import Engine
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +43,15 @@ PAUSES_S = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
 """Between attempts; the last one goes on. A Python program listens 40 ms to some seconds after its start."""
 CONNECT_S = 2.0
 """The loopback takes no time at all; another address may not answer."""
+FIRST_PAUSE_S = 0.05
+"""After the first try of a healthcheck; it doubles up to the interval, since most programs start soon."""
+MOST_DOUBLINGS = 16
+"""By then it is longer than any interval."""
+HUNG_PAUSE_S = 10.0
+"""After a command that did not end: the engine cannot end it, and many of them would fill the container."""
 JOIN_S = 3.0
 
-Post = Callable[[TargetReady], None]
+Post = Callable[[TargetReady | TargetUnready], None]
 Died = Callable[[str, BaseException], None]
 
 
@@ -47,6 +60,7 @@ class _Run(NamedTuple):
 
     id: RunId
     address: Address | None
+    healthcheck: Healthcheck | None = None
 
 
 @dataclass(slots=True)
@@ -63,20 +77,34 @@ class _Probe:
     """0: not yet."""
     slowest_s: float = 0.0
     """Of the refusals so far."""
+    is_asked: bool = False
+    """A try of its healthcheck is under way."""
+    said: str = ""
+    """Why the last one found it not healthy."""
     is_done: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether a moment will come at which something is to be done."""
+        return not self.is_done and not self.is_asked
 
 
 class Readiness:
     """Finds out when targets are ready. `update` says which runs there are."""
 
-    def __init__(self, post: Post, died: Died, *, hold_s: float = HOLD_S) -> None:
+    def __init__(
+        self, post: Post, died: Died, engine: Callable[[], Engine | None], *, hold_s: float = HOLD_S
+    ) -> None:
         self._post = post
         self._died = died
+        self._engine = engine
+        """Returns the present one; None before the first connection."""
         self._hold_s = hold_s
         """How long a connection has to stay open where the machine has time."""
         self._wanted: Mapping[TargetName, _Run] = {}
         """Rebound by the loop, read by the thread."""
         self._probes: dict[TargetName, _Probe] = {}
+        self._answers: queue.SimpleQueue[tuple[_Probe, Answer, float]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._bell: tuple[socket.socket, socket.socket] | None = None
         """What is written into the first one wakes the thread at the second one."""
@@ -112,7 +140,7 @@ class Readiness:
 
     def _ring(self) -> None:
         if self._bell:
-            with contextlib.suppress(BlockingIOError):  # One that is full rings already.
+            with contextlib.suppress(OSError):  # One that is full rings already; one that is closed need not.
                 self._bell[0].send(b"\0")
 
     # What follows runs in the thread.
@@ -129,8 +157,9 @@ class Readiness:
 
     def _turn(self) -> None:
         self._take_over(self._wanted)
+        self._take_answers()
         now = time.monotonic()
-        moments = [probe.due for probe in self._probes.values() if not probe.is_done]
+        moments = [probe.due for probe in self._probes.values() if probe.waits]
         patience = max(0.0, min(moments) - now) if moments else None
         for key, _ in self._selector.select(patience):
             if isinstance(key.data, _Probe):
@@ -138,7 +167,7 @@ class Readiness:
             else:
                 self._silence(key.fileobj)
         for probe in self._probes.values():
-            if not probe.is_done and probe.due <= time.monotonic():
+            if probe.waits and probe.due <= time.monotonic():
                 self._advance(probe)
 
     @staticmethod
@@ -153,7 +182,7 @@ class Readiness:
             self._forget(name)
         for name, run in wanted.items():
             if name not in self._probes:
-                patience = 0.0 if run.address else RUN_S
+                patience = 0.0 if run.address or run.healthcheck else RUN_S
                 self._probes[name] = _Probe(name, run, time.monotonic() + patience)
 
     def _forget(self, name: TargetName) -> None:
@@ -161,7 +190,9 @@ class Readiness:
 
     def _advance(self, probe: _Probe) -> None:
         """Take the step that is due."""
-        if probe.run.address is None:
+        if probe.run.healthcheck is not None:
+            self._begin_try(probe, probe.run.healthcheck)
+        elif probe.run.address is None:
             self._finish(probe)
         elif probe.connection is None:
             self._connect(probe, probe.run.address)
@@ -171,6 +202,43 @@ class Readiness:
             self._finish(probe)
         else:
             self._refused(probe)
+
+    def _begin_try(self, probe: _Probe, healthcheck: Healthcheck) -> None:
+        probe.is_asked = True
+        name = f"healthcheck-{probe.target}"
+        threading.Thread(target=self._try, args=(probe, healthcheck), name=name, daemon=True).start()
+
+    def _try(self, probe: _Probe, healthcheck: Healthcheck) -> None:
+        """Ask once; runs in a thread of its own."""
+        try:
+            engine = self._engine()
+            container, _ = probe.run.id
+            answer = ask(engine, container, healthcheck, probe.run.address) if engine else Answer("no engine")
+        except Exception as error:
+            log.exception("a try of the healthcheck of %s died", probe.target)
+            self._died("readiness", error)
+            return
+        self._answers.put((probe, answer, healthcheck.interval_s))
+        self._ring()
+
+    def _take_answers(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                probe, answer, interval_s = self._answers.get_nowait()
+                if self._probes.get(probe.target) is probe:  # Otherwise its run is over.
+                    self._take_answer(probe, answer, interval_s)
+
+    def _take_answer(self, probe: _Probe, answer: Answer, interval_s: float) -> None:
+        probe.is_asked = False
+        if not answer.reason:
+            self._finish(probe)
+            return
+        if answer.reason != probe.said:
+            probe.said = answer.reason
+            self._post(TargetUnready(time.time(), probe.target, probe.run.id, answer.reason))
+        pause_s = min(interval_s, FIRST_PAUSE_S * 2 ** min(probe.attempts, MOST_DOUBLINGS))
+        probe.attempts += 1
+        probe.due = time.monotonic() + (max(interval_s, HUNG_PAUSE_S) if answer.goes_on else pause_s)
 
     def _connect(self, probe: _Probe, address: Address) -> None:
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -252,5 +320,14 @@ def _wanted(state: State, before: Mapping[TargetName, _Run]) -> dict[TargetName,
         if target.observed is None:
             wanted |= {name: before[name]} if name in before else {}
         elif container is not None and target.is_running and not target.is_ready:
-            wanted[name] = _Run(container.run_id, first_address(config, container))
+            wanted[name] = _run_of(config, container)
     return wanted
+
+
+def _run_of(config: TargetConfig, container: Container) -> _Run:
+    healthcheck = config.healthcheck
+    if healthcheck is None:
+        return _Run(container.run_id, first_address(config, container))
+    check = healthcheck.check
+    published = address_of(container, check.port) if isinstance(check, HttpCheck) else None
+    return _Run(container.run_id, published, healthcheck)

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
@@ -18,12 +18,13 @@ from devrun.core.values import (
     Saved,
 )
 from devrun.engine import labels, notices
+from devrun.engine.before import Before
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError, find_connection
 from devrun.engine.containers import Containers
 from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
-from devrun.engine.inspected import Inspected, name_of, read_container
+from devrun.engine.inspected import Inspected, address_of, name_of, read_container
 from devrun.engine.network import Network
 from devrun.engine.output import deliver, log_params, read_lines
 from devrun.engine.plan import payload, plan
@@ -54,6 +55,7 @@ class DockerEngine:
         self._containers = Containers(connection, project, self._network)
         self._probe = Probe(connection, project)
         self._inside = Inside(connection, project)
+        self._before = Before(connection, project, self._containers)
         self._both_families = connection.endpoint.socket is not None and _has_ipv6_loopback()
 
     def ping(self) -> None:
@@ -104,6 +106,16 @@ class DockerEngine:
         """Return the addresses and TCP ports on which programs in the container listen."""
         return self._inside.listeners(container)
 
+    def probe(self, container: ContainerId, argv: Sequence[str], timeout_s: float) -> int | None:
+        """Return what a command in the container ends with; None where it does not end in time."""
+        return self._inside.exit_code(container, argv, timeout_s)
+
+    def address(self, container: ContainerId) -> str:
+        """Return the IP address at which this machine reaches the container; empty where it does not."""
+        if self._connection.endpoint.socket is None:
+            return ""
+        return address_of(self._containers.inspect(container), labels.network_name(self._project))
+
     def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
         """Return those that the container's own Python does not parse; raises EngineError if it has none."""
         return self._inside.broken(self._containers.inspect(container), files)
@@ -124,6 +136,7 @@ class DockerEngine:
         facts = self._probe.facts(image, target)
         chosen = plan(self._project, target, facts)
         self._network.ensure()
+        self._before.run(target, facts)
         try:
             return self._swap(
                 target,
@@ -139,9 +152,17 @@ class DockerEngine:
         body = payload(self._project, target, facts, chosen, both_families=False)
         return self._swap(target, before, body)
 
+    def cancel_before(self) -> None:
+        """Give up the commands that run before starts, and those to come: the starts are refused."""
+        self._before.cancel()
+
     def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
         """Stop the container where it runs, and start the same one again."""
         inspected = self._containers.inspect(container)
+        if target.before_start:
+            self._network.ensure()
+            self._before.run(target, self._probe.facts(ImageId(inspected["Image"]), target), stale)
+            inspected = self._containers.inspect(container)  # It may have taken long.
         self._containers.halt(inspected)
         self._containers.empty_bytecode(inspected, stale)
         self._containers.start(container, name_of(inspected), target.name)

@@ -1,18 +1,25 @@
-"""Looks into a running container: what listens there, and what its own Python thinks of a file."""
+"""Looks into a running container: what listens there, what a command ends with, what its Python parses."""
 
 import ipaddress
 import json
+import time
 from collections.abc import Iterable, Sequence
 
 from devrun.config.project import Project
 from devrun.core.values import Broken, ContainerId, Saved
 from devrun.engine.connection import Connection
+from devrun.engine.exchange import Exchange, LinkError
 from devrun.engine.frames import split_frames
 from devrun.engine.inspected import Inspected, python_of, shown_by
 from devrun.engine.ports import listening
+from devrun.engine.refusals import explain
 from devrun.errors import EngineError
 
 LOOK_TIMEOUT_S = 10.0
+EXIT_PAUSE_S = 0.01
+"""The engine may know of an end a moment after the output's."""
+NOT_STARTED = "OCI runtime exec failed"
+"""Older engines write it where the program should have written."""
 ENGINE_DNS = "127.0.0.11"
 """Where the engine itself answers for names; not the program's."""
 
@@ -62,6 +69,35 @@ class Inside:
             for place, (line, message) in broken.items()
         )
 
+    def exit_code(self, container: ContainerId, argv: Sequence[str], timeout_s: float) -> int | None:
+        """Return what a command ends with; None where it does not end in time, and so goes on."""
+        until = time.monotonic() + timeout_s
+        client = self._connection.client
+        with self._connection.asking("look into the container"):
+            made = client.exec_create(container, list(argv), stdout=True, stderr=True)["Id"]
+            said = self._read_until(made, until)
+            found = client.exec_inspect(made)
+            while found["Running"] and time.monotonic() < until:
+                time.sleep(EXIT_PAUSE_S)
+                found = client.exec_inspect(made)
+        if NOT_STARTED in said:
+            raise EngineError(explain(said)[0])
+        return None if found["Running"] else int(found["ExitCode"])
+
+    def _read_until(self, made: str, until: float) -> str:
+        """Return the beginning of what an exec writes; ends with it, or at that moment."""
+        said = ""
+        with self._start(made, max(until - time.monotonic(), 0.01)) as exchange:
+            try:
+                for _, content in split_frames(exchange.chunks()):
+                    said = said or content.decode("utf-8", "replace")
+                    if time.monotonic() > until:
+                        break
+            except LinkError as error:
+                if not isinstance(error.cause, TimeoutError):
+                    raise
+        return said
+
     def _place(self, inspected: Inspected, path: str) -> str:
         shown = shown_by(inspected)
         place = shown.inside(self._project.root / path) if shown else None
@@ -72,16 +108,19 @@ class Inside:
         client = self._connection.client
         with self._connection.asking("look into the container"):
             made = client.exec_create(container, list(argv), stdout=True, stderr=False)["Id"]
-            with self._connection.open(
-                "POST",
-                f"/exec/{made}/start",
-                body=json.dumps({"Detach": False, "Tty": False}).encode(),
-                headers={"Content-Type": "application/json"},
-                timeout=LOOK_TIMEOUT_S,
-                silence=LOOK_TIMEOUT_S,
-            ) as exchange:
+            with self._start(made, LOOK_TIMEOUT_S) as exchange:
                 frames = split_frames(exchange.chunks())
                 return b"".join(content for _, content in frames).decode("utf-8", "replace")
+
+    def _start(self, made: str, silence_s: float) -> Exchange:
+        return self._connection.open(
+            "POST",
+            f"/exec/{made}/start",
+            body=json.dumps({"Detach": False, "Tty": False}).encode(),
+            headers={"Content-Type": "application/json"},
+            timeout=LOOK_TIMEOUT_S,
+            silence=silence_s,
+        )
 
 
 def read_address(hexadecimal: str) -> str:

@@ -55,6 +55,12 @@ def labels_of(inspected: Inspected) -> dict[str, str]:
     return dict(inspected["Config"].get("Labels") or {})
 
 
+def address_of(inspected: Inspected, network: str) -> str:
+    """Return a running container's IP address in a network, empty where it has none."""
+    joined = ((inspected.get("NetworkSettings") or {}).get("Networks") or {}).get(network) or {}
+    return str(joined.get("IPAddress") or joined.get("GlobalIPv6Address") or "")
+
+
 def env_of(inspected: Inspected) -> dict[str, str]:
     """Return a container's environment, the image's included."""
     return dict(entry.partition("=")[::2] for entry in inspected["Config"].get("Env") or ())

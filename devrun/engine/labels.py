@@ -20,9 +20,12 @@ PYTHON = PREFIX + "python"
 
 ROLE_TARGET = "target"
 ROLE_ONEOFF = "oneoff"
-"""Containers of `run`, and of the probe: no target's, and ended with what started them."""
+"""Containers of `run`, the probe, commands before starts: no target's, and ended with what started them."""
 NEXT = ".next"
 """Ends the name of a container that is about to follow another one; no target's name can end so."""
+
+BEFORE = ".before"
+"""Ends the name of a container that runs a command before a start."""
 
 
 def project_labels(project: Project) -> dict[str, str]:

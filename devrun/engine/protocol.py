@@ -4,7 +4,7 @@ Every method may be called from any thread. A refusal is an `EngineError`, whose
 engine that does not answer in time or went away is an `EngineUnreachableError`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,6 +87,12 @@ class Engine(Protocol):
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return the addresses and TCP ports on which programs in the container listen."""
 
+    def probe(self, container: ContainerId, argv: Sequence[str], timeout_s: float) -> int | None:
+        """Return what a command in the container ends with; None where it does not end in time."""
+
+    def address(self, container: ContainerId) -> str:
+        """Return the IP address at which this machine reaches the container; empty where it does not."""
+
     def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
         """Return those that the container's own Python does not parse; raises EngineError if it has none."""
 
@@ -95,6 +101,9 @@ class Engine(Protocol):
 
     def recreate(self, target: TargetConfig, image: ImageId, old: ContainerId | None) -> Container:
         """Swap the containers; where the new one cannot be started, the old one runs again and it raises."""
+
+    def cancel_before(self) -> None:
+        """Give up the commands that run before starts, and those to come: the starts are refused."""
 
     def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container: ...
 

@@ -59,6 +59,23 @@ watched: 5 files in 1 folder
             " and *.html (`watch`)",
         ),
         ("autostart = false", "is not started by itself (`autostart = false`)"),
+        (
+            'depends-on = { db = "healthy", migrate = "completed", cache = "started" }',
+            "started once db is healthy and migrate has ended with 0 and cache runs (`depends-on`)",
+        ),
+        (
+            'before-start = "python manage.py migrate"',
+            "before each start: python manage.py migrate is run to its end (`before-start`)",
+        ),
+        (
+            'healthcheck = { http = "/up", port = 80 }',
+            "healthy: when GET /up on port 80 answers well (`healthcheck`)",
+        ),
+        ("healthcheck = 5432", "healthy: when port 5432 is listened on (`healthcheck`)"),
+        (
+            'healthcheck = ["pg_isready"]',
+            "healthy: when pg_isready ends with 0 in its container (`healthcheck`)",
+        ),
         ("ports = [80]", "published: port 80 of the container as a free port of this machine"),
         ('ports = ["0.0.0.0:1:2/udp"]', "published: port 2/udp of the container as port 1 of 0.0.0.0"),
     ],
@@ -66,7 +83,10 @@ watched: 5 files in 1 folder
 def test_each_key_is_said_in_words(devrun: Devrun, project: Path, keys: str, said: str) -> None:
     """And which key it was."""
     (project / "src").mkdir()
-    (project / "devrun.toml").write_text(f'[targets.web]\nscript = "app.py"\n{keys}\n')
+    (project / "devrun.toml").write_text(
+        f'[targets]\ndb.module = "m"\nmigrate.module = "m"\ncache.module = "m"\n'
+        f'[targets.web]\nscript = "app.py"\n{keys}\n'
+    )
 
     assert f"\n  {said}\n" in devrun("check").stdout
 

@@ -7,6 +7,9 @@ import pytest
 
 from devrun.config.project import (
     Command,
+    Condition,
+    Dependency,
+    Healthcheck,
     ImageCommand,
     ImageName,
     Module,
@@ -16,6 +19,7 @@ from devrun.config.project import (
     Script,
     TargetConfig,
     TargetName,
+    TcpCheck,
 )
 
 TARGET = TargetConfig(
@@ -52,12 +56,15 @@ DECIDING = [
     replace(TARGET, init=True),
     replace(TARGET, init=False),
     replace(TARGET, tty=True),
+    replace(TARGET, before_start=("migrate",)),
 ]
 INDIFFERENT = [
     replace(TARGET, watch=("*.html",)),
     replace(TARGET, ignore=("*.log",)),
     replace(TARGET, restart_on=RestartOn.NONE),
     replace(TARGET, autostart=False),
+    replace(TARGET, depends_on=(Dependency(TargetName("db"), Condition.STARTED),)),
+    replace(TARGET, healthcheck=Healthcheck(TcpCheck(1))),
     replace(TARGET, image=ImageName("other")),
     replace(TARGET, env={"B": "2", "A": "1"}),
     replace(TARGET, ports=(Port(3, 4), Port(1, 2))),

@@ -9,7 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from devrun.config.project import ImageConfig, ImageName, Project, Script, TargetConfig, TargetName
+from devrun.config.project import (
+    Condition,
+    Dependency,
+    ImageConfig,
+    ImageName,
+    Project,
+    Script,
+    TargetConfig,
+    TargetName,
+)
 from devrun.core.actions import (
     Action,
     BuildImage,
@@ -46,6 +55,7 @@ from devrun.core.events import (
     SourceChange,
     SyntaxChecked,
     TargetInspected,
+    TargetReady,
 )
 from devrun.core.model import Target, initial_state
 from devrun.core.step import step
@@ -65,6 +75,8 @@ from devrun.core.values import (
 from tests.engine.fake_program import ports_of
 
 OURS = "cpython-313"
+Needs = Mapping[str, Mapping[str, str]]
+"""What targets depend on, with the conditions."""
 STEPS = 200
 """More actions than any story needs; a story that takes more does not settle."""
 
@@ -127,6 +139,8 @@ class Story:
         *,
         images: Mapping[str, Iterable[str]] | None = None,
         chosen: Mapping[str, str] | None = None,
+        needs: Needs | None = None,
+        idle: Iterable[str] = (),
         world: World | None = None,
         disk: Disk | None = None,
         rows: Mapping[TargetName, Loaded] | None = None,
@@ -139,7 +153,7 @@ class Story:
         self.closures = {
             TargetName(n): list(p) for n, p in (targets or {"web": ["app.py", "views.py"]}).items()
         }
-        self.project = a_project(self.closures, self.inputs, chosen or {})
+        self.project = a_project(self.closures, self.inputs, chosen or {}, needs or {}, idle)
         paths = {path for group in (self.inputs, self.closures) for paths in group.values() for path in paths}
         self.disk = disk or Disk(dict.fromkeys(paths, "0"), dict.fromkeys(paths, now - 100))
         self.world = world or World()
@@ -148,6 +162,8 @@ class Story:
         self.edits = 0
         self.failing: dict[str, Failed] = {}
         """The outcome of the next actions of a kind, until taken out."""
+        self.is_probed = False
+        """Whether what runs is found to be ready as soon as nothing else is to be done."""
         self.state = replace(initial_state(self.project, now, only=only, python=OURS), rows=rows or {})
         self.tell(self.batch_of(self.disk.files, is_first=True))
 
@@ -281,6 +297,8 @@ class Story:
         lines: list[str] = []
         for _ in range(STEPS):
             action = next(iter(self.due()), None)
+            if action is None and self.is_probed and self.found_ready():
+                continue
             if action is None:
                 return lines + [f"target {name}: {hold}" for name, hold in self.holds().items()]
             if not isinstance(action, quiet):
@@ -289,6 +307,17 @@ class Story:
             if not isinstance(action, CancelBuild):
                 self.finish(action)
         raise AssertionError("\n".join(["does not settle:", *lines]))
+
+    def found_ready(self, *names: str) -> bool:
+        """Let what runs, of the named targets or of all, be found ready; tells whether that was news."""
+        news = [
+            (name, target.container.run_id)
+            for name, target in self.state.targets.items()
+            if (not names or name in names) and target.container and target.is_running and not target.is_ready
+        ]
+        for name, run in news:
+            self.tell(TargetReady(self.now, name, run))
+        return bool(news)
 
     def outcome_of(self, action: Action) -> Outcome:
         """Do an action in the world and return its outcome."""
@@ -395,14 +424,29 @@ class Story:
         )
 
 
+def needing(**conditions: str) -> tuple[Dependency, ...]:
+    """Return dependencies by name and condition."""
+    return tuple(Dependency(TargetName(name), Condition(said)) for name, said in conditions.items())
+
+
 def a_project(
-    closures: Mapping[TargetName, list[str]], images: Mapping[ImageName, list[str]], chosen: Mapping[str, str]
+    closures: Mapping[TargetName, list[str]],
+    images: Mapping[ImageName, list[str]],
+    chosen: Mapping[str, str],
+    needs: Needs,
+    idle: Iterable[str],
 ) -> Project:
     """Return a project with these targets and images."""
     root = Path("/project")
     first = next(iter(images))
     targets = {
-        name: TargetConfig(name, ImageName(chosen.get(name, first)), Script((paths or ["app.py"])[0]))
+        name: TargetConfig(
+            name,
+            ImageName(chosen.get(name, first)),
+            Script((paths or ["app.py"])[0]),
+            depends_on=needing(**needs.get(name, {})),
+            autostart=name not in idle,
+        )
         for name, paths in closures.items()
     }
     configs = {name: ImageConfig(name, root / "Dockerfile", root) for name in images}

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from devrun.config.project import ImageName, Port, TargetName
-from devrun.core.actions import Action, BuildImage, CancelBuild
+from devrun.core.actions import Action, BuildImage, CancelBuild, RecreateContainer, RestartContainer
 from devrun.core.decide import Hold, HoldKind, decide_image, decide_target, is_settled
 from devrun.core.events import (
     ActionFinished,
@@ -36,6 +36,7 @@ from tests.core.story import Story, World
 
 TARGETS = {"web": ["app.py", "lib.py"], "worker": ["worker.py", "lib.py"], "tool": ["tool.py"]}
 IMAGES = {"default": ["requirements.txt"], "other": ["other.txt", "requirements.txt"]}
+NEEDS = {"web": {"worker": "healthy", "tool": "started"}, "worker": {"tool": "healthy"}}
 PATHS = ["app.py", "lib.py", "worker.py", "tool.py", "requirements.txt", "other.txt"]
 
 
@@ -47,13 +48,21 @@ class Teller:
         self.failures = failures
         # Another Python than ours is asked about all that is saved.
         world = World(python="cpython-39")
-        self.story = Story(TARGETS, images=IMAGES, chosen={"worker": "other"}, world=world)
+        self.story = Story(TARGETS, images=IMAGES, chosen={"worker": "other"}, needs=NEEDS, world=world)
         self.running: list[tuple[Action, Outcome]] = []
 
     def tell(self, length: int) -> None:
         """Tell `length` random things, and work in between."""
         happenings = [self.edit, self.edit, self.work, self.work, self.work, self.end, self.end, self.end]
-        happenings += [self.command, self.harm, self.outage, self.new_daemon, self.git, self.reload]
+        happenings += [
+            self.command,
+            self.probe,
+            self.harm,
+            self.outage,
+            self.new_daemon,
+            self.git,
+            self.reload,
+        ]
         self.story.connected()
         for _ in range(length):
             self.story.passed(self.chance.choice([0.01, 0.5, 5.0]))
@@ -69,6 +78,7 @@ class Teller:
         if not due:
             return
         action = self.chance.choice(due)
+        assert self.has_what_it_needs(action), action
         self.story.tell(ActionStarted(self.story.passed(0.01), action))
         if isinstance(action, CancelBuild):
             self.running = [
@@ -88,6 +98,14 @@ class Teller:
             outcome = self.story.outcome_of(action)
         self.running.append((action, outcome))
 
+    def has_what_it_needs(self, action: Action) -> bool:
+        """Tell whether a start begins only where what the target needs runs, or has ended well."""
+        if not isinstance(action, RecreateContainer | RestartContainer):
+            return True
+        needs = self.story.config(action.target).depends_on
+        needed = [self.story.world.containers[need.target][0] for need in needs]
+        return all(one.phase is Phase.RUNNING or one.exit_code == 0 for one in needed)
+
     def end(self) -> None:
         if self.running:
             action, outcome = self.running.pop(self.chance.randrange(len(self.running)))
@@ -104,6 +122,9 @@ class Teller:
         self.story.tell(self.chance.choice(wishes))
         if self.chance.random() < 0.2:
             self.story.tell(RebuildRequested(self.story.now, (ImageName("default"),)))
+
+    def probe(self) -> None:
+        self.story.found_ready(self.chance.choice(list(TARGETS)))
 
     def harm(self) -> None:
         name = TargetName(self.chance.choice(list(TARGETS)))
@@ -151,6 +172,7 @@ class Teller:
             TARGETS,
             images=IMAGES,
             chosen={"worker": "other"},
+            needs=NEEDS,
             world=old.world,
             disk=old.disk,
             rows=rows if self.chance.random() < 0.7 else {},
@@ -167,14 +189,15 @@ class Teller:
             self.end()
         kept = {"web", *self.chance.sample(sorted(TARGETS), 2)}
         ports = self.chance.sample([8000, 8001, 0], len(TARGETS))
-        everything = Story(TARGETS, images=IMAGES, chosen={"worker": "other"}).project
+        everything = Story(TARGETS, images=IMAGES, chosen={"worker": "other"}, needs=NEEDS).project
         configs = []
         for name, port in zip(sorted(kept), ports, strict=False):
             config = everything.targets[TargetName(name)]
+            needs = tuple(n for n in config.depends_on if n.target in kept and self.chance.random() < 0.7)
             image = self.chance.choice([config.image, config.image, ImageName("default")])
             env = {"A": self.chance.choice("12")}
             published = (Port(80, port),) if port else ()
-            configs.append(replace(config, image=image, env=env, ports=published))
+            configs.append(replace(config, image=image, env=env, ports=published, depends_on=needs))
         used = {config.image for config in configs} | {ImageName("default")}
         stage = self.chance.choice([None, None, "dev"])
         images = {str(n): replace(image, stage=stage) for n, image in everything.images.items() if n in used}
@@ -197,6 +220,7 @@ class Teller:
             story.changed(*invalid, content="valid")
         story.tell(GitEnded(story.now))
         story.tell(EngineConnected(story.passed(100)))
+        story.is_probed = True
         lines = story.settle()
         if self.failures or any(self.unfinished()):
             # Failures hold, and what ended, was paused or stopped rests, until the user says otherwise.

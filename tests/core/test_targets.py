@@ -438,30 +438,6 @@ def test_a_program_that_ended_during_its_start_is_not_started_by_an_outage(story
     assert story.settle() == ["target web: exited 0"]
 
 
-def test_a_dependency_that_is_not_ready_is_waited_for() -> None:
-    """Running, or ended with 0, is ready; anything else is not."""
-    story = Story({"web": ["app.py"], "db": ["db.py"]})
-    story.state = replace(
-        story.state,
-        targets={**story.state.targets, WEB: replace(story.target(), depends_on=(TargetName("db"),))},
-    )
-    story.failing["RecreateContainer"] = Failed("no")
-    story.connected()
-    assert story.settle() == [
-        "image default: HashInputs (requirements.txt changed)",
-        "image default: BuildImage (requirements.txt changed)",
-        "target db: RecreateContainer (no container)",
-        "target web: waiting for db",
-        "target db: no",
-    ]
-    story.failing.clear()
-    story.tell(RestartRequested(story.now, (TargetName("db"),)))
-    assert story.settle()[-2:] == ["target web: up to date", "target db: up to date"]
-
-    story.crashed("db", code=1)
-    assert story.settle() == ["target web: up to date", "target db: crashed 1"]
-
-
 def test_a_syntax_error_leaves_the_running_process_alone(story: Story) -> None:
     """A container with a Python like ours need not be asked; a save that parses restarts."""
     story.changed("views.py", content="INVALID")

@@ -29,7 +29,7 @@ from devrun.core.events import (
     TargetReady,
     TimePassed,
 )
-from devrun.core.published import Address, first_address
+from devrun.core.published import Address, address_of, first_address
 from devrun.core.values import Phase
 from devrun.core.waiting import (
     ENGINE_PATIENCE_S,
@@ -39,7 +39,6 @@ from devrun.core.waiting import (
     Ending,
     Reached,
     Waiting,
-    targets_of,
     verdict,
 )
 from devrun.errors import ExitCode
@@ -78,12 +77,6 @@ def settled(targets: dict[str, list[str]] | None = None, *ready: str) -> Story:
     for name in ready:
         found_ready(story, name)
     return story
-
-
-def needs(story: Story, name: TargetName, *dependencies: TargetName) -> None:
-    """Let a target depend on others."""
-    target = replace(story.state.targets[name], depends_on=dependencies)
-    story.state = replace(story.state, targets={**story.state.targets, name: target})
 
 
 def test_a_save_is_waited_for_until_its_run_found_ready(story: Story) -> None:
@@ -281,22 +274,6 @@ def test_only_the_named_targets_and_their_images_count() -> None:
     assert says(story)[0] == "waits: image other: reading the build inputs: other.txt changed"
 
 
-def test_what_a_target_needs_is_waited_for_with_it() -> None:
-    """And is named where it is at fault."""
-    story = settled({"web": ["app.py"], "db": ["db.py"]}, "web", "db")
-    needs(story, WEB, DB, TargetName("nobody"))
-    needs(story, DB, WEB)
-    assert set(targets_of(story.state, frozenset({WEB}))) == {WEB, DB}
-    ended(story, 1, name="db")
-    story.changed("app.py")
-    story.settle()
-
-    assert says(story, "web") == [
-        "failed: target web: waiting for db",
-        "failed: target db: exited with 1",
-    ]
-
-
 def test_a_stopped_target_is_waited_for_by_its_name_only() -> None:
     """And then there is nothing to wait for."""
     story = settled(TWO, "web", "worker")
@@ -430,6 +407,14 @@ def test_the_port_that_a_target_names_first_is_asked(
 
     assert found == address
     assert str(found) == text
+
+
+def test_a_port_is_found_where_it_is_published(story: Story) -> None:
+    """One that is not published is nowhere."""
+    container = replace(story.container(), ports=("127.0.0.1:81->80/tcp", "0.0.0.0:5001->5000/tcp"))
+
+    assert address_of(container, 5000) == Address("127.0.0.1", 5001)
+    assert address_of(container, 81) is None
 
 
 def test_every_ending_has_an_exit_code() -> None:

@@ -437,3 +437,68 @@ def test_only_the_chosen_targets_are_started(yard: Yard) -> None:
 
     assert report.targets["tool"].state == "running"
     assert report.targets["web"].hold == "stopped"
+
+
+def ordered(yard: Yard, keys: str) -> None:
+    """Give `web` some keys, and let `tool` be started only for it."""
+    tool = '[targets.tool]\nscript = "tool.py"\nautostart = false\n'
+    yard.write("devrun.toml", f'{tool}[targets.web]\nscript = "web.py"\n{keys}')
+    yard.reread()
+
+
+def test_what_a_target_needs_is_started_before_it(yard: Yard) -> None:
+    """Although it is not started by itself."""
+    ordered(yard, 'depends-on = { tool = "healthy" }\n')
+    with yard.running() as daemon:
+        settled(daemon)
+
+    assert [name for name, _ in yard.engine.starts] == [TOOL, WEB]
+    assert "waiting for tool: not healthy yet" in yard.heard.texts("held")
+
+
+def test_a_target_that_is_not_healthy_says_why(yard: Yard) -> None:
+    """In the report and to whoever waits."""
+    yard.engine.answers["ready"] = 3
+    ordered(yard, 'healthcheck = ["ready"]\n')
+    with yard.running() as daemon:
+        report = until(daemon, lambda report: bool(report.targets["web"].unready), "the reason")
+        assert report.targets["web"].unready == "ready exits with 3"
+        outcome = Client.connect(yard.place).wait(timeout_s=0.2)
+        assert [problem.error for problem in outcome.problems] == ["ready exits with 3"]
+        yard.engine.answers["ready"] = 0
+        report = until(daemon, lambda report: report.targets["web"].ready, "the good answer")
+        assert report.targets["web"].unready == ""
+
+
+def test_a_command_before_a_start_that_fails_is_shown_and_changes_nothing(yard: Yard) -> None:
+    """The program that runs goes on; the next edit tries again."""
+    ordered(yard, 'before-start = "migrate"\n')
+    yard.engine.answers["migrate"] = 0
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.answers["migrate"] = 1
+        yard.write("web.py", f"{SERVE}# one\n")
+        report = until(daemon, lambda report: report.targets["web"].hold == "failed", "the failure")
+        problem = report.targets["web"].problem
+        assert problem is not None
+        assert (problem.error, problem.output) == ('before-start "migrate" exits with 1', ("said migrate",))
+        assert yard.loaded() == SERVE
+        yard.engine.answers["migrate"] = 0
+        yard.write("web.py", f"{SERVE}# two\n")
+        until(daemon, lambda report: report.settled and yard.loaded() == f"{SERVE}# two\n", "the next edit")
+
+
+def test_a_command_before_a_start_ends_with_the_daemon(yard: Yard) -> None:
+    """However long it would take; what ran before it is stopped as ever."""
+    ordered(yard, 'before-start = "migrate"\n')
+    yard.engine.answers["migrate"] = 0
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.answers["migrate"] = None
+        yard.write("web.py", f"{SERVE}# one\n")
+        until(daemon, lambda report: "restarting" in report.targets["web"].doing, "the command")
+
+    assert yard.ended == ExitCode.OK
+    assert yard.engine.calls[-1] != "restart web"
+    assert "stop web" in yard.engine.calls
+    assert not any("did not stop" in notice for notice in yard.heard.texts("notice"))

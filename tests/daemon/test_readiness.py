@@ -1,4 +1,7 @@
-"""A run is ready when somebody serves its port, or when it has not ended soon: on real sockets."""
+"""A run is ready when somebody serves its port, or when it has not ended soon: on real sockets.
+
+Where it has a healthcheck, that decides: by the threads that ask, and in the end by the fake engine.
+"""
 
 import os
 import queue
@@ -12,13 +15,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from devrun.config.project import TargetName
+from devrun.config.project import Check, CommandCheck, Healthcheck, HttpCheck, TargetName, TcpCheck
 from devrun.core.actions import InspectTarget, RestartContainer
-from devrun.core.events import ContainerTouched, ShutdownRequested, TargetReady
-from devrun.core.values import Phase, RunId
+from devrun.core.events import ContainerTouched, ShutdownRequested, TargetReady, TargetUnready
+from devrun.core.values import BuildContext, Fingerprint, ImageId, Phase, RunId
 from devrun.daemon.readiness import HOLD_S, RUN_S, Readiness
+from devrun.engine.protocol import Engine
 from tests.core.story import Story
+from tests.fake_engine import FakeEngine
 
+GOES_ON = "signal.pause()"
 LIMIT_S = 20.0
 LONG_S = 10 * LIMIT_S
 """No connection is open for so long: only a byte counts, however slow the machine is."""
@@ -61,12 +67,45 @@ class Scene:
     story: Story
     hold_s: float = LONG_S
     readies: "queue.SimpleQueue[TargetReady]" = field(default_factory=queue.SimpleQueue)
+    unready: "queue.SimpleQueue[TargetUnready]" = field(default_factory=queue.SimpleQueue)
     deaths: "queue.SimpleQueue[BaseException]" = field(default_factory=queue.SimpleQueue)
 
     def __post_init__(self) -> None:
+        self.engine = FakeEngine(self.story.project, source=lambda _: GOES_ON)
+        self.present: Engine | None = self.engine
         self.readiness = Readiness(
-            self.readies.put, lambda _, error: self.deaths.put(error), hold_s=self.hold_s
+            self.post, lambda _, error: self.deaths.put(error), lambda: self.present, hold_s=self.hold_s
         )
+
+    def post(self, event: TargetReady | TargetUnready) -> None:
+        """Take what was found."""
+        if isinstance(event, TargetReady):
+            self.readies.put(event)
+        else:
+            self.unready.put(event)
+
+    def reason(self) -> str:
+        """Wait for the next reason why something is not ready; the state knows it from then on."""
+        event = self.unready.get(timeout=LIMIT_S)
+        self.story.tell(event)
+        self.update()
+        return event.reason
+
+    def check(self, check: Check, *, interval_s: float = 0.05, timeout_s: float = LIMIT_S) -> None:
+        """Give `web` a healthcheck."""
+        healthcheck = Healthcheck(check, interval_s, timeout_s)
+        self.story.reloaded(replace(self.story.config(), healthcheck=healthcheck))
+
+    def run(self) -> RunId:
+        """Let `web` run on the fake engine, with no port published."""
+        image = next(iter(self.story.project.images.values()))
+        built = self.engine.build_image(image, Fingerprint("f"), BuildContext("", (), ()), lambda _: None)
+        made = self.engine.recreate(self.story.config(), built.id, None)
+        before = self.story.container("web")
+        container = replace(made, image=ImageId(before.image), spec=before.spec)
+        self.story.world.containers[WEB] = [container]
+        self.look(WEB)
+        return container.run_id
 
     def publish(self, server: Server | None, name: TargetName = WEB, *, later: float = 0.0) -> RunId:
         """Let a target's container run, started `later`, with the server's port or with none."""
@@ -300,12 +339,12 @@ def test_two_thousand_restarts_leave_nothing_open(scene: Scene, serve: Callable[
 def test_a_death_is_told(serve: Callable[..., Server]) -> None:
     """Without it, nothing would ever be ready again."""
 
-    def post(_: TargetReady) -> None:
+    def post(_: TargetReady | TargetUnready) -> None:
         raise ZeroDivisionError
 
     scene = Scene(Story().connected())
     scene.story.settle()
-    scene.readiness = Readiness(post, lambda _, error: scene.deaths.put(error))
+    scene.readiness = Readiness(post, lambda _, error: scene.deaths.put(error), lambda: None)
     scene.readiness.start()
     scene.publish(serve().listen())
 
@@ -330,3 +369,99 @@ def test_an_end_that_was_not_heard_yet_is_no_open_connection() -> None:
         assert Readiness._is_open(here)
         there.close()
         assert not Readiness._is_open(here)
+
+
+ANSWER = b"HTTP/1.1 %d Said\r\nContent-Length: 0\r\n\r\n"
+
+
+def answer(server: Server, status: int) -> bytes:
+    """Answer the next request, and return it."""
+    with server.accept() as connection:
+        request = b""
+        while not request.endswith(b"\r\n\r\n"):
+            request += connection.recv(1024)
+        connection.sendall(ANSWER % status)
+        return request
+
+
+def test_a_healthcheck_decides_where_there_is_one(scene: Scene, serve: Callable[..., Server]) -> None:
+    """An open port is not enough; each reason is told once, and nothing is asked after the good answer."""
+    server = serve().listen()
+    scene.check(HttpCheck("/health?a=1", 5000))
+    run = scene.publish(server)
+    for status in (503, 503, 404):
+        request = answer(server, status)
+        assert request.startswith(b"GET /health?a=1 HTTP/1.1\r\n")
+        assert b"\r\nHost: localhost:5000\r\n" in request
+    assert (scene.reason(), scene.reason()) == ("GET /health?a=1 answers 503", "GET /health?a=1 answers 404")
+    assert scene.story.target().why_unready == "GET /health?a=1 answers 404"
+    answer(server, 302)
+    event = scene.ready()
+    assert (event.target, event.run_id) == (WEB, run)
+    scene.publish(None, TOOL)
+
+    assert scene.ready().target == TOOL
+    server.listener.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        server.accept()
+
+
+def test_a_command_is_tried_until_it_ends_well(scene: Scene) -> None:
+    """In the container."""
+    scene.engine.answers["pg_isready"] = 2
+    scene.check(CommandCheck(("pg_isready", "-q")))
+    run = scene.run()
+    assert scene.reason() == "pg_isready -q exits with 2"
+    scene.engine.answers["pg_isready"] = 0
+
+    assert scene.ready().run_id == run
+
+
+def test_a_try_that_takes_long_keeps_nobody_waiting(scene: Scene) -> None:
+    """Another target is found ready meanwhile; the try of a run that is over says nothing any more."""
+    scene.engine.answers["ready"] = 0
+    scene.check(CommandCheck(("ready",)))
+    with scene.engine.hold("probe") as hold:
+        scene.run()
+        assert hold.reached.wait(LIMIT_S)
+        scene.publish(None, TOOL)
+        assert scene.ready().target == TOOL
+        scene.end(WEB)
+        scene.publish(None, TOOL, later=1.0)
+        assert scene.ready().target == TOOL
+    run = scene.run()
+
+    assert scene.ready().run_id == run
+    assert scene.readies.empty()
+
+
+def test_a_command_that_hangs_is_not_begun_again_soon(scene: Scene) -> None:
+    """It still runs in the container, and more of them would fill it."""
+    scene.check(CommandCheck(("sleep",)), timeout_s=2)
+    scene.run()
+    assert scene.reason() == "sleep does not end within 2 s"
+    scene.publish(None, TOOL)
+
+    assert scene.ready().target == TOOL
+    assert scene.engine.calls.count("probe sleep") == 1
+
+
+def test_without_an_engine_nobody_is_asked(scene: Scene) -> None:
+    """The next try finds it."""
+    scene.present = None
+    scene.check(TcpCheck(5000))
+    scene.publish(None)
+    assert scene.reason() == "no engine"
+    scene.present = scene.engine
+
+    assert "is gone" in scene.reason()
+
+
+def test_a_healthcheck_that_dies_is_told(scene: Scene) -> None:
+    """It would not be tried again."""
+    scene.engine.answers["odd"] = 0
+    scene.check(CommandCheck(("odd",)))
+    scene.engine.answers = None  # type: ignore[assignment]
+    scene.run()
+
+    assert isinstance(scene.deaths.get(timeout=LIMIT_S), TypeError)

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -270,6 +271,80 @@ def test_the_container_judges_what_does_not_parse(bench: Bench, target: TargetCo
     first, second = sorted(bench.engine.check_syntax(container.id, files), key=str)
     assert (first.saved, first.line, first.message) == (files[0], 1, "invalid syntax")
     assert (second.saved, second.line) == (files[2], 2)
+
+
+def test_a_command_in_the_container_says_its_exit_code(bench: Bench, target: TargetConfig) -> None:
+    """Where it does not end in time, it has none."""
+    container = bench.start(target)
+
+    assert bench.engine.probe(container.id, ("true",), 10) == 0
+    assert bench.engine.probe(container.id, ("false",), 10) == 1
+    assert bench.engine.probe(container.id, ("sleep", "5"), 0.3) is None
+
+
+def test_a_command_that_is_not_there_is_an_error(bench: Bench, target: TargetConfig) -> None:
+    """As is one in a container that does not run."""
+    container = bench.start(target)
+    with pytest.raises(EngineError, match='the program "/no/such/program" is not in the container'):
+        bench.engine.probe(container.id, ("/no/such/program",), 10)
+    bench.engine.stop(target, container.id)
+
+    with pytest.raises(EngineError, match="not running"):
+        bench.engine.probe(container.id, ("true",), 10)
+
+
+def test_a_container_has_an_address(bench: Bench, target: TargetConfig) -> None:
+    """This machine reaches it there."""
+    container = bench.start(target)
+
+    assert str(ip_address(bench.engine.address(container.id))) == bench.engine.address(container.id)
+    bench.engine.remove([container.id])
+    with pytest.raises(EngineError, match="gone"):
+        bench.engine.address(container.id)
+
+
+def test_a_command_before_the_start_that_fails_leaves_all_as_it_was(
+    bench: Bench, target: TargetConfig
+) -> None:
+    """Neither a restart nor a swap begins; the error says the command and its exit code."""
+    first = bench.start(target)
+    failing = replace(target, before_start=("false",))
+
+    with pytest.raises(EngineError, match='before-start "false" exits with 1'):
+        bench.engine.restart(failing, first.id, ())
+    with pytest.raises(EngineError, match='before-start "false" exits with 1'):
+        bench.engine.recreate(failing, bench.image, first.id)
+    assert bench.engine.inspect_target(WEB) == (first,)
+
+
+def test_a_command_before_the_start_that_ends_well_is_followed_by_it(
+    bench: Bench, target: TargetConfig
+) -> None:
+    """Nothing else is left of it."""
+    ready = replace(target, before_start=("true",))
+    first = bench.start(ready)
+    second = bench.engine.restart(ready, first.id, ())
+
+    assert (second.id, second.phase) == (first.id, Phase.RUNNING)
+    assert second.started > first.started
+    assert bench.engine.remove_everything() == (first.name,)
+
+
+def test_a_command_before_a_start_is_given_up(bench: Bench, target: TargetConfig) -> None:
+    """The start is refused then, and so are later ones."""
+    slow = replace(target, before_start=("sleep", "60"))
+    refused: Collected[str] = Collected()
+
+    def start() -> None:
+        with pytest.raises(EngineError, match="given up, because devrun ends") as caught:
+            bench.start(slow)
+        refused.add(caught.value.message)
+
+    with running(start):
+        bench.engine.cancel_before()
+    start()
+    assert len(refused.items) == 2
+    assert bench.engine.remove_everything() == ()
 
 
 def test_an_engine_says_what_it_is(bench: Bench) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import tarfile
 import threading
+import time
 import urllib.request
 from dataclasses import replace
 
@@ -339,3 +340,26 @@ def test_a_script_of_a_subfolder_keeps_its_path(bench: Bench, target: TargetConf
     (bench.root / "jobs" / "one.py").write_text("import sys\nprint(sys.argv[0])\n")
 
     assert texts(bench.output(bench.start(replace(target, program=Script("jobs/one.py"))))) == ["jobs/one.py"]
+
+
+def test_a_port_that_is_not_published_is_reached_at_the_container_s_address(
+    bench: Bench, target: TargetConfig
+) -> None:
+    """By this machine."""
+    bench.write("app.py", SERVE)
+    container = bench.start(target)
+    await_line(bench, container, "ready")
+
+    with urllib.request.urlopen(f"http://{bench.engine.address(container.id)}:5000/") as page:
+        assert page.status == 200
+
+
+def test_a_command_that_never_stops_writing_is_not_listened_to_for_ever(
+    bench: Bench, target: TargetConfig
+) -> None:
+    """Its time is up as that of any other one."""
+    container = bench.start(target)
+    began = time.monotonic()
+
+    assert bench.engine.probe(container.id, ("yes",), 0.5) is None
+    assert time.monotonic() - began < 5
