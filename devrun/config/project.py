@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NewType
 
+from devrun.config.surroundings import BARE, Surroundings
+
 ImageName = NewType("ImageName", str)
 TargetName = NewType("TargetName", str)
 Spec = NewType("Spec", str)
@@ -94,6 +96,24 @@ class ImageConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PrebuiltImage:
+    """An image that others build: pulled where the engine lacks it, and never untagged or removed."""
+
+    name: ImageName
+    """Its reference, which always has a tag or a digest."""
+    platform: str | None = None
+    """None: the engine's own."""
+
+    @property
+    def reference(self) -> str:
+        """What the engine, and a registry, know it by."""
+        return self.name
+
+
+AnyImage = ImageConfig | PrebuiltImage
+
+
+@dataclass(frozen=True, slots=True)
 class TargetConfig:
     """A program and the container that runs it."""
 
@@ -117,6 +137,7 @@ class TargetConfig:
     ignore: tuple[str, ...] = ()
     restart_on: RestartOn = RestartOn.REACH
     autostart: bool = True
+    surroundings: Surroundings = BARE
 
     @property
     def spec(self) -> Spec:
@@ -133,7 +154,9 @@ class TargetConfig:
             sorted(self.env.items()),
             (self.workdir, self.user, self.stop_signal, self.stop_timeout_s, self.init, self.tty),
         )
-        return Spec(hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16])
+        # Who asks for none of these keeps the containers that an earlier version made.
+        asked = self.surroundings.asked
+        return Spec(_short_hash([*said, asked] if asked else said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +171,7 @@ class Project:
     key: str
     """A hash of the real path: whose containers and images are ours."""
     file: Path | None
-    images: Mapping[ImageName, ImageConfig]
+    images: Mapping[ImageName, AnyImage]
     targets: Mapping[TargetName, TargetConfig]
     ignore: tuple[str, ...] = ()
     env_files: tuple[Path, ...] = ()
@@ -159,3 +182,12 @@ class Project:
     def file_name(self) -> str:
         """What the file is called in messages."""
         return self.file.name if self.file else "devrun.toml"
+
+    @property
+    def built_images(self) -> tuple[ImageConfig, ...]:
+        """Those that devrun builds: only they have files."""
+        return tuple(image for image in self.images.values() if isinstance(image, ImageConfig))
+
+
+def _short_hash(said: object) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
