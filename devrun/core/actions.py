@@ -5,6 +5,7 @@ then: so an edit that comes during an action is never lost.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from devrun.config.project import ImageName, Spec, TargetName
 from devrun.core.values import UNWRITTEN, Broken, ContainerId, Digest, Fingerprint, ImageId, Saved, Spelling
@@ -30,13 +31,14 @@ class InspectImage:
 
 @dataclass(frozen=True, slots=True)
 class BuildImage:
-    """Build, and tag the result with the fingerprint."""
+    """Build, and tag the result with the fingerprint; or pull what others have built."""
 
     image: ImageName
     fingerprint: Fingerprint
     build: int
     cause: str
     spelling: Spelling = UNWRITTEN
+    is_prebuilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,14 @@ class RemoveContainer:
     cause: str
 
 
+class BuildWords(NamedTuple):
+    """What is said of an action that makes an image be there."""
+
+    noun: str
+    doing: str
+    done: str
+
+
 ImageAction = HashInputs | InspectImage | BuildImage | CancelBuild | RemoveImage
 TargetAction = (
     InspectTarget | CheckSyntax | RecreateContainer | RestartContainer | StopContainer | RemoveContainer
@@ -167,6 +177,13 @@ def subject_of(action: Action) -> str:
             return f"image {action.image}"
         case _:
             return f"target {action.target}"
+
+
+def build_words(action: BuildImage) -> BuildWords:
+    """Return what a person calls it: an image of others is pulled."""
+    if action.is_prebuilt:
+        return BuildWords("pull", "pulling", "pulled")
+    return BuildWords("build", "building", "built")
 
 
 def changed_cause(paths: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ what is due - a new container or a restart - unless something holds it back; las
 from dataclasses import dataclass
 from enum import Enum
 
-from devrun.config.project import ImageName, TargetName
+from devrun.config.project import ImageName, PrebuiltImage, TargetName
 from devrun.core.actions import (
     Action,
     BuildImage,
@@ -142,7 +142,8 @@ def _decide_observed_image(state: State, name: ImageName, image: Image) -> Decis
         return Hold(HoldKind.UNUSED, "no target wants it")
     if image.current is None and _is_needed(image, users):
         assert image.fingerprint is not None  # else it would have been hashed first
-        build = BuildImage(name, image.fingerprint, image.build, image.cause, image.spelling)
+        is_prebuilt = isinstance(state.project.images[name], PrebuiltImage)
+        build = BuildImage(name, image.fingerprint, image.build, image.cause, image.spelling, is_prebuilt)
         return _unless_failed(build, image.failures)
     if removal := _next_removal(state, name, image):
         return removal

@@ -6,8 +6,17 @@ It holds no value of `env` or `args`, and is complete: whoever reads it needs ne
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from devrun.config.project import Command, ImageCommand, ImageName, Module, Program, Script, TargetName
-from devrun.core.actions import Action
+from devrun.config.project import (
+    Command,
+    ImageCommand,
+    ImageName,
+    Module,
+    PrebuiltImage,
+    Program,
+    Script,
+    TargetName,
+)
+from devrun.core.actions import Action, BuildImage, build_words
 from devrun.core.crash import explain_exit
 from devrun.core.decide import Hold, HoldKind, decide_image, decide_target, is_settled
 from devrun.core.model import Image, State, Target
@@ -42,6 +51,8 @@ class ImageReport:
     builds: int = 0
     last: LastAction | None = None
     problem: Problem | None = None
+    prebuilt: bool = False
+    """Whether others build it: then it is pulled. An older daemon does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,6 @@ class Report:
 VERBS = {
     "HashInputs": "reading the build inputs",
     "InspectImage": "looking",
-    "BuildImage": "building",
     "CancelBuild": "cancelling the build",
     "RemoveImage": "removing an old image",
     "InspectTarget": "looking",
@@ -98,7 +108,7 @@ VERBS = {
     "StopContainer": "stopping",
     "RemoveContainer": "removing",
 }
-"""What status calls a running action."""
+"""What status calls a running action, builds excepted."""
 
 
 def report(state: State, *, pid: int, started: float, engine: str, notices: tuple[str, ...] = ()) -> Report:
@@ -130,8 +140,8 @@ def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
     current = image.current
     decision = decide_image(state, name)
     doing, hold = doing_of(image.running or image.hashing, decision)
-    if image.cancelling:
-        doing = f"cancelling the build: {image.cause}"
+    if image.cancelling and isinstance(image.running, BuildImage):
+        doing = f"cancelling the {build_words(image.running).noun}: {image.cause}"
     return ImageReport(
         state="unknown" if image.built is None else "ready" if current else "missing",
         doing=doing,
@@ -142,6 +152,7 @@ def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
         builds=image.builds,
         last=image.last,
         problem=failure_problem(image.failures, decision),
+        prebuilt=isinstance(state.project.images[name], PrebuiltImage),
     )
 
 
@@ -181,11 +192,16 @@ def program_text(program: Program) -> str:
             return "the image's command"
 
 
+def doing_verb(action: Action) -> str:
+    """Return what people call an action while it runs."""
+    return build_words(action).doing if isinstance(action, BuildImage) else VERBS[type(action).__name__]
+
+
 def doing_of(running: Action | None, decision: Action | Hold) -> tuple[str, str]:
     """Return what is done, or why nothing is, and the hold's kind; that is empty while an action runs."""
     action = running or (None if isinstance(decision, Hold) else decision)
     if action is not None:
-        return f"{VERBS[type(action).__name__]}: {action.cause}", ""
+        return f"{doing_verb(action)}: {action.cause}", ""
     assert isinstance(decision, Hold)
     return decision.text, decision.kind.value
 

@@ -45,7 +45,7 @@ from devrun.core.events import (
 from devrun.core.explanation import Explained
 from devrun.core.model import State, initial_state
 from devrun.core.reconfigure import describe
-from devrun.core.report import VERBS, Report, report
+from devrun.core.report import Report, doing_verb, report
 from devrun.core.step import step
 from devrun.daemon.cache import Cache
 from devrun.daemon.listener import Listener
@@ -289,7 +289,7 @@ class Daemon:
         self._listener.action_started(action)
         log.info("%s", action)
         if not isinstance(action, InspectImage | InspectTarget):
-            self._done.append(f"{subject_of(action)}: {VERBS[type(action).__name__]} ({action.cause})")
+            self._done.append(f"{subject_of(action)}: {doing_verb(action)} ({action.cause})")
         self._began[action] = now
         name = type(action).__name__
         # An action goes by the configuration that it was decided by, whatever is in force at its end.
@@ -324,7 +324,10 @@ class Daemon:
 
     def _build_progressed(self, image: ImageName, news: BuildProgress) -> None:
         self._listener.build_progressed(image, news)
-        self._mailbox.put(BuildAdvanced(time.time(), image, f"{news.step}/{news.steps} {news.instruction}"))
+        place = (
+            f"{news.step}/{news.steps} {news.instruction}" if news.steps else news.line or news.instruction
+        )
+        self._mailbox.put(BuildAdvanced(time.time(), image, place))
 
     def _tell(self) -> None:
         """Let others know: readers of the report, the cache, those who follow output."""

@@ -66,7 +66,7 @@ def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: 
         case HashInputs(image=image):
             return InputsHashed(disk.hash_inputs(image), disk.inputs(image).spelling)
         case InspectImage(image=image):
-            built = engine.inspect_image(image)
+            built = engine.inspect_image(project.images[image])
             _learn(disk, image, built)
             return ImageInspected(built)
         case BuildImage(image=image, fingerprint=fingerprint):

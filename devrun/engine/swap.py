@@ -34,8 +34,10 @@ class Swap:
         taken = self.old is not None and name_of(self.old) == final
         name = final + labels.NEXT if taken else final
         keep = ContainerId(self.old["Id"]) if self.old else None
-        made = self.containers.create(name, self.payload, keep=keep)
+        platform = self.target.surroundings.platform
+        made = self.containers.create(name, self.payload, keep=keep, platform=platform)
         try:
+            self.containers.join(made, self.target)
             # Both may want the same ports, so the old one ends before the next begins.
             self._halt_old()
             self.containers.start(made, final, self.target.name)

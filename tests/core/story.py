@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from devrun.config.project import ImageConfig, ImageName, Project, Script, TargetConfig, TargetName
+from devrun.config.project import (
+    AnyImage,
+    ImageConfig,
+    ImageName,
+    Project,
+    Script,
+    TargetConfig,
+    TargetName,
+)
 from devrun.core.actions import (
     Action,
     BuildImage,
@@ -177,7 +185,7 @@ class Story:
         self,
         *configs: TargetConfig,
         removed: Iterable[str] = (),
-        images: Mapping[str, ImageConfig] | None = None,
+        images: Mapping[str, AnyImage] | None = None,
         inputs: Mapping[str, list[str]] | None = None,
         closures: Mapping[str, list[str]] | None = None,
         saved: Iterable[str] = (),
