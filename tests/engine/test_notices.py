@@ -7,6 +7,7 @@ import pytest
 from devrun.config.project import ImageName, TargetName
 from devrun.engine.labels import project_labels
 from devrun.engine.notices import Known, read_event
+from devrun.engine.prebuilt import familiar
 from devrun.engine.protocol import Touched
 from tests.engine.bench import make_project
 
@@ -71,3 +72,17 @@ def test_an_image_of_others_is_known_by_its_reference_and_its_id(actor: dict[str
 
     assert read_event({"Type": "image", "Actor": actor}, known) == Touched(image=name)
     assert read_event({"Type": "image", "Actor": actor}, Known(PROJECT)) is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("postgres:17", "postgres:17"),
+        ("docker.io/library/postgres:17", "postgres:17"),
+        ("index.docker.io/bitnami/kafka:3", "bitnami/kafka:3"),
+        ("ghcr.io/library/x:1", "ghcr.io/library/x:1"),
+    ],
+)
+def test_a_reference_is_compared_as_engines_write_it(reference: str, expected: str) -> None:
+    """The registry that goes without saying is not said."""
+    assert familiar(reference) == expected
