@@ -151,14 +151,15 @@ class Resolver:
         self, name: TargetName, table: TargetTable, images: Mapping[ImageName, ImageConfig]
     ) -> TargetConfig:
         path = ("targets", name)
-        surroundings, problems = surroundings_of(table, path, self.root, self.tree)
+        mount = self._mount(table, path)
+        surroundings, problems = surroundings_of(table, path, mount, self.root, self.tree)
         self.problems += problems
         return TargetConfig(
             name=name,
             image=self._image_choice(table.image, images, path),
             program=self._program(table, path),
             args=tuple(table.args),
-            mount=self._mount(table, path),
+            mount=mount,
             entrypoint=None if table.entrypoint is None else tuple(table.entrypoint),
             ports=tuple(table.ports),
             env=self._env(table, path),

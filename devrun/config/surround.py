@@ -9,7 +9,8 @@ from devrun.config.mount_source import leads_out, refusal
 from devrun.config.nearby import near
 from devrun.config.notation import VolumeText
 from devrun.config.problems import KeyPath, Problem, quoted
-from devrun.config.schema import MountTable, TargetTable, Tree
+from devrun.config.project import Mount
+from devrun.config.schema import TargetTable, Tree
 from devrun.config.surroundings import HostPath, NamedVolume, Surroundings, Volume
 
 HOST = "host"
@@ -22,10 +23,10 @@ def user_of(table: TargetTable) -> str | None:
 
 
 def surroundings_of(
-    table: TargetTable, path: KeyPath, root: Path, tree: Tree
+    table: TargetTable, path: KeyPath, mount: Mount | None, root: Path, tree: Tree
 ) -> tuple[Surroundings, list[Problem]]:
     """Return what a target is given, and what is wrong with it; `tree` is what the file says unfilled."""
-    problems = [*_taken_twice(table, path)]
+    problems = [*_taken_twice(table, path, mount)]
     volumes = []
     for index, text in enumerate(table.volumes):
         volume, found = _volume(text, (*path, "volumes", index), root, tree)
@@ -69,10 +70,9 @@ def _problem(source: Path, written: Path, where: KeyPath, root: Path, tree: Tree
     return None
 
 
-def _taken_twice(table: TargetTable, path: KeyPath) -> Iterator[Problem]:
-    """Yield what is to be mounted where something else is: engines take it, and show only one of them."""
-    own = table.mount.path if isinstance(table.mount, MountTable) else None
-    taken = {own.rstrip("/")} if own else set()
+def _taken_twice(table: TargetTable, path: KeyPath, mount: Mount | None) -> Iterator[Problem]:
+    """Yield what is to be mounted where something else is: engines may take it, and show one of them."""
+    taken = {mount.path.rstrip("/")} if mount and mount.path else set()
     places = [((*path, "volumes", index), one.path) for index, one in enumerate(table.volumes)]
     places += [((*path, "tmpfs", index), one.path) for index, one in enumerate(table.tmpfs)]
     for where, place in places:

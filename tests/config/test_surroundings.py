@@ -225,6 +225,14 @@ def test_a_wrong_value_is_refused_in_words(refused: Refused, keys: str, problem:
     assert found.partition(": ")[2] == f"targets.web.{problem}"
 
 
+def test_the_place_of_the_project_s_mount_is_taken_too(refused: Refused) -> None:
+    """A target that has none of its own has that one."""
+    text = "[mount]\npath = '/app'\n[targets.web]\nscript = 'app.py'\nvolumes = 'a:/app'\n"
+
+    assert refused(text) == [f"5: targets.web.volumes.0: {TWICE}"]
+    assert refused(text + "mount = false\ntmpfs = '/app'") == [f"7: targets.web.tmpfs.0: {TWICE}"]
+
+
 def test_an_unknown_option_of_a_tmpfs_is_refused(refused: Refused) -> None:
     """The engine would say so only at the start of the container."""
     (problem,) = refused("[targets.web]\nscript = 'app.py'\ntmpfs = '/run:sze=1m'")
