@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import docker.errors
 
-from devrun.config.project import Project, TargetConfig, TargetName
+from devrun.config.project import Project, TargetName
 from devrun.core.values import ContainerId
 from devrun.engine import labels
 from devrun.engine.bytecode import find_stale, pack
@@ -96,9 +96,9 @@ class Containers:
                 self.remove(ContainerId(left["Id"]))
         return self._create(name, payload, platform)
 
-    def join(self, container: ContainerId, target: TargetConfig) -> None:
-        """Join a new container to the networks that its target names beside the project's own."""
-        self._network.join(container, target.name, target.surroundings.networks)
+    def join(self, container: ContainerId, alias: str, networks: Iterable[str]) -> None:
+        """Join a new container to networks beside the project's own, under a name."""
+        self._network.join(container, alias, networks)
 
     def start(self, container: ContainerId, name: str, target: TargetName) -> None:
         """Start a container that is not running; a network that somebody removed is made anew."""
