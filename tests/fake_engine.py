@@ -14,7 +14,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from devrun.config.names import slugify
-from devrun.config.project import Command, ImageConfig, ImageName, Project, Script, TargetConfig, TargetName
+from devrun.config.project import (
+    AnyImage,
+    Command,
+    ImageName,
+    PrebuiltImage,
+    Project,
+    Script,
+    TargetConfig,
+    TargetName,
+)
+from devrun.config.surroundings import NamedVolume
 from devrun.core.values import (
     Broken,
     BuildContext,
@@ -26,7 +36,7 @@ from devrun.core.values import (
     Phase,
     Saved,
 )
-from devrun.engine.protocol import BuildProgress, OutputLine, Touched
+from devrun.engine.protocol import BuildProgress, OutputLine, Removal, Touched
 from devrun.errors import BuildCancelledError, DevrunError, EngineError, EngineUnreachableError
 from tests.engine.fake_program import Box, ports_of, run, syntax_error
 
@@ -76,6 +86,8 @@ class FakeEngine:
         self._closed = False
         self._boxes: dict[ContainerId, Box] = {}
         self._images: dict[tuple[ImageName, Fingerprint], Built] = {}
+        self._prebuilt: set[ImageName] = set()
+        self._volumes: set[str] = set()
         self._foreign: set[str] = set()
         self._failures: dict[str, deque[DevrunError]] = {}
         self._holds: dict[str, Hold] = {}
@@ -163,15 +175,15 @@ class FakeEngine:
         """Return its name."""
         return "Fake 1.0"
 
-    def inspect_image(self, image: ImageName) -> tuple[Built, ...]:
+    def inspect_image(self, image: AnyImage) -> tuple[Built, ...]:
         """Return all images under this name, newest first."""
-        with self._entered("inspect_image", image):
-            found = [built for (name, _), built in self._images.items() if name == image]
+        with self._entered("inspect_image", image.name):
+            found = [built for (name, _), built in self._images.items() if name == image.name]
             return tuple(sorted(found, key=lambda built: built.tagged, reverse=True))
 
     def build_image(
         self,
-        image: ImageConfig,
+        image: AnyImage,
         fingerprint: Fingerprint,
         context: BuildContext,
         progress: Callable[[BuildProgress], None],
@@ -179,9 +191,11 @@ class FakeEngine:
         no_cache: bool = False,
         pull: bool = False,
     ) -> Built:
-        """Build at once, after one step."""
+        """Build or pull at once, after one step."""
         with self._changed:
             self._cancelled.discard(image.name)
+            if isinstance(image, PrebuiltImage):
+                self._prebuilt.add(image.name)
         progress(BuildProgress(1, 1, "FROM base"))
         with self._entered("build_image", image.name, gives_up=lambda: image.name in self._cancelled):
             if image.name in self._cancelled:
@@ -271,6 +285,7 @@ class FakeEngine:
             made = ContainerId(f"{self._made:064x}")
             seen = Container(made, name, image, target.spec, Phase.CREATED, ports=ports_of(target))
             self._boxes[made] = Box(target, seen)
+            self._volumes |= self._volumes_of(target)
             return self._run(self._boxes[made])
 
     def cancel_before(self) -> None:
@@ -311,6 +326,23 @@ class FakeEngine:
             boxes = list(self._boxes.values())
         self.remove([box.seen.id for box in boxes])
         return tuple(sorted(box.seen.name for box in boxes))
+
+    def remove_images(self) -> Removal:
+        """Remove what was built; returns the tags."""
+        with self._entered("remove_images"):
+            built = sorted(key for key in self._images if key[0] not in self._prebuilt)
+            for key in built:
+                del self._images[key]
+            slug = self.project.slug
+            return Removal(tuple(f"image devrun/{slug}-{slugify(name)}:{tag}" for name, tag in built))
+
+    def remove_volumes(self) -> Removal:
+        """Remove the named volumes; those that a container has are left."""
+        with self._entered("remove_volumes"):
+            users = {name: box for box in self._boxes.values() for name in self._volumes_of(box.target)}
+            removed, self._volumes = self._volumes - users.keys(), self._volumes & users.keys()
+            left = (f"volume {name}: container {users[name].seen.name} uses it" for name in users)
+            return Removal(tuple(f"volume {name}" for name in sorted(removed)), tuple(sorted(left)))
 
     def follow_output(
         self,
@@ -418,6 +450,10 @@ class FakeEngine:
             raise EngineError(f"{words}: given up, because devrun ends")
         if code:
             raise EngineError(f"{words} exits with {code}", output=(f"said {target.before_start[0]}",))
+
+    def _volumes_of(self, target: TargetConfig) -> set[str]:
+        named = (one for one in target.surroundings.volumes if isinstance(one, NamedVolume))
+        return {f"{self.project.slug}-{one.name}" for one in named}
 
     def _refuse_program(self, target: TargetConfig, name: str) -> None:
         program = target.program

@@ -59,6 +59,11 @@ class Registry(ThreadingHTTPServer):
         """The reference of its image."""
         return f"{self.host}/{REPOSITORY}:1"
 
+    @property
+    def digest(self) -> str:
+        """What the image is pinned by."""
+        return _digest(self.manifest)
+
     def _keep(self, blob: bytes) -> str:
         digest = _digest(blob)
         self.blobs[digest] = blob

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from devrun.cli.main import Options
+from devrun.cli.surroundings import describe
 from devrun.cli.text import safe
 from devrun.config.project import (
     Check,
@@ -16,6 +17,7 @@ from devrun.config.project import (
     HttpCheck,
     ImageConfig,
     Port,
+    PrebuiltImage,
     Project,
     RestartOn,
     TargetConfig,
@@ -49,7 +51,10 @@ def command(options: Options) -> int:
     try:
         _say(0, f"{_short(project, project.file or project.root)} is valid: project {project.name}")
         for image in project.images.values():
-            _print_image(project, image, disk.inputs(image.name))
+            if isinstance(image, PrebuiltImage):
+                _print_prebuilt(image)
+            else:
+                _print_image(project, image, disk.inputs(image.name))
         for target in project.targets.values():
             _print_target(project, target, disk, engine)
     finally:
@@ -71,6 +76,11 @@ def _connect(project: Project) -> tuple[Engine | None, str]:
         return connect(project), ""
     except EngineUnreachableError as error:
         return None, error.message
+
+
+def _print_prebuilt(image: PrebuiltImage) -> None:
+    platform = f" for {image.platform}" if image.platform else ""
+    _begin(f"image {image.name}: built by others, pulled{platform} where the engine does not have it")
 
 
 def _print_image(project: Project, image: ImageConfig, inputs: Inputs) -> None:
@@ -102,26 +112,31 @@ def _print_target(project: Project, target: TargetConfig, disk: Disk, engine: En
     _say(1, _mount(project, target, disk.inputs(target.image).workdir))
     for port in target.ports:
         _say(1, f"published: {_port(port)}")
+    for line in describe(project, target):
+        _say(1, line)
     if not target.autostart:
         _say(1, "is not started by itself (`autostart = false`)")
     for line in _order(target):
         _say(1, line)
-    _say(1, _restarts(target, disk))
-    for line in _planned(target, disk, engine):
+    _say(1, _restarts(project, target, disk))
+    for line in _planned(project, target, disk, engine):
         _say(1, line)
 
 
 def _mount(project: Project, target: TargetConfig, workdir: str | None) -> str:
     path = mount_path(target.mount, workdir)
+    is_prebuilt = isinstance(project.images[target.image], PrebuiltImage)
     if target.mount is None:
-        return "mounted: nothing (`mount = false`), the image carries its code"
+        return f"mounted: nothing{'' if is_prebuilt else ' (`mount = false`)'}, the image carries its code"
+    folder = _short(project, target.mount.source)
+    shown = "this folder" if folder == "." else folder
+    if path is None and is_prebuilt:
+        return f"mounted: {shown} at the WORKDIR of the image, if it has one"
     if path is None:
         return (
             "mounted: nothing, the image carries its code: its Dockerfile has no WORKDIR to mount the"
             " folder at (another place can be named by `path` in [mount])"
         )
-    folder = _short(project, target.mount.source)
-    shown = "this folder" if folder == "." else folder
     rule = "`path` of [mount]" if target.mount.path else "the WORKDIR of the Dockerfile"
     return f"mounted: {shown} at {path} ({rule})"
 
@@ -147,9 +162,12 @@ def _healthy(check: Check) -> str:
             return f"{shlex.join(argv)} ends with 0 in its container"
 
 
-def _restarts(target: TargetConfig, disk: Disk) -> str:
+def _restarts(project: Project, target: TargetConfig, disk: Disk) -> str:
     """Return which edits restart a target."""
-    if mount_path(target.mount, disk.inputs(target.image).workdir) is None:
+    is_prebuilt = isinstance(project.images[target.image], PrebuiltImage)
+    if target.mount is None and is_prebuilt:
+        return "restarted: by no edit"
+    if not is_prebuilt and mount_path(target.mount, disk.inputs(target.image).workdir) is None:
         return "restarted: by no edit; what is copied into the image leads to a build and a new container"
     if target.restart_on is RestartOn.NONE:
         return 'restarted: by no edit (`restart-on = "none"`)'
@@ -163,15 +181,17 @@ def _restarts(target: TargetConfig, disk: Disk) -> str:
     return f"restarted: by an edit of the {files} that it reaches, or of what nobody reaches{watched}"
 
 
-def _planned(target: TargetConfig, disk: Disk, engine: Engine | None) -> tuple[str, ...]:
+def _planned(project: Project, target: TargetConfig, disk: Disk, engine: Engine | None) -> tuple[str, ...]:
     """Return what would be started in the image that is there for the present fingerprint."""
     if engine is None:
         return ()
     try:
         fingerprint = disk.inputs(target.image).fingerprint
-        built = [one for one in engine.inspect_image(target.image) if one.fingerprint == fingerprint]
+        image = project.images[target.image]
+        built = [one for one in engine.inspect_image(image) if one.fingerprint == fingerprint]
         if not built:
-            return ("container: what it starts is told once its image is built",)
+            done = "pulled" if isinstance(image, PrebuiltImage) else "built"
+            return (f"container: what it starts is told once its image is {done}",)
         return tuple(f"container: {line}" for line in engine.explain(target, built[0].id))
     except DevrunError as error:
         return (f"cannot be planned: {error.message}",)

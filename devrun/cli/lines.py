@@ -8,6 +8,7 @@ from devrun.core.journal import Entry, EntryKind
 
 BEGUN = {
     "BuildImage": "building",
+    "PullImage": "pulling",
     "CancelBuild": "cancelling the build",
     "RecreateContainer": "starting",
     "RestartContainer": "restarting",
@@ -16,6 +17,7 @@ BEGUN = {
 }
 DONE = {
     "BuildImage": "built",
+    "PullImage": "pulled",
     "RecreateContainer": "started",
     "RestartContainer": "restarted",
     "StopContainer": "stopped",
@@ -88,7 +90,7 @@ def _action(subject: str, entry: Entry) -> Iterator[Line]:
             yield Line(f"{subject}: {verb} ({entry.text})")
         case EntryKind.DONE if verb := DONE.get(entry.action):
             yield Line(f"{subject}: {verb} in {seconds:.2f} s", "green")
-        case EntryKind.CANCELLED if entry.action == "BuildImage":
+        case EntryKind.CANCELLED if entry.action in {"BuildImage", "PullImage"}:
             yield Line(f"{subject}: given up after {seconds:.2f} s")
         case EntryKind.LOST:
             yield Line(f"{subject}: the engine went away meanwhile: {entry.text}", "yellow")

@@ -126,6 +126,7 @@ def _below(doing: str, hold: str, progress: str, said: ImageReport | TargetRepor
     if said.last is not None:
         words = {
             "BuildImage": "built",
+            "PullImage": "pulled",
             "RecreateContainer": "started",
             "RestartContainer": "restarted",
             "StopContainer": "stopped",

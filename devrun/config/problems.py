@@ -16,6 +16,8 @@ from devrun.errors import ConfigError
 MOST_TOLD = 50
 """Nobody mends more at once, and a hostile file has no end of them."""
 KEY_WIDTH = 80
+MOST_SHOWN = 100
+"""Characters of a value in a message."""
 
 KeyPath = tuple[str | int, ...]
 
@@ -58,6 +60,12 @@ def written(tree: Mapping[str, object], path: KeyPath) -> str:
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
     return value if isinstance(value, str) else ""
+
+
+def quoted(tree: Mapping[str, object], path: KeyPath) -> str:
+    """Return a value as the file writes it: what fills its variables in may be a secret."""
+    text = written(tree, path)
+    return f"'{text}'" if len(text) <= MOST_SHOWN else f"'{text[:MOST_SHOWN]}...'"
 
 
 def _inside(problem: Problem, table: tuple[str, ...]) -> Problem:

@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NewType
 
+from devrun.config.surroundings import BARE, Surroundings
+
 ImageName = NewType("ImageName", str)
 TargetName = NewType("TargetName", str)
 Spec = NewType("Spec", str)
@@ -150,6 +152,24 @@ class ImageConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PrebuiltImage:
+    """An image that others build: pulled where the engine lacks it, and never untagged or removed."""
+
+    name: ImageName
+    """Its reference, which always has a tag or a digest."""
+    platform: str | None = None
+    """None: the engine's own."""
+
+    @property
+    def reference(self) -> str:
+        """What the engine, and a registry, know it by."""
+        return self.name
+
+
+AnyImage = ImageConfig | PrebuiltImage
+
+
+@dataclass(frozen=True, slots=True)
 class TargetConfig:
     """A program and the container that runs it."""
 
@@ -177,6 +197,7 @@ class TargetConfig:
     healthcheck: Healthcheck | None = None
     before_start: tuple[str, ...] = ()
     """A command that is run to its end before each start; empty: none."""
+    surroundings: Surroundings = BARE
 
     @property
     def spec(self) -> Spec:
@@ -195,7 +216,9 @@ class TargetConfig:
             # What was added later counts where it is used: an update recreates nobody's container.
             *([self.before_start] if self.before_start else []),
         )
-        return Spec(hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16])
+        # Who asks for none of these keeps the containers that an earlier version made.
+        asked = self.surroundings.asked
+        return Spec(_short_hash([*said, asked] if asked else said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +233,7 @@ class Project:
     key: str
     """A hash of the real path: whose containers and images are ours."""
     file: Path | None
-    images: Mapping[ImageName, ImageConfig]
+    images: Mapping[ImageName, AnyImage]
     targets: Mapping[TargetName, TargetConfig]
     ignore: tuple[str, ...] = ()
     env_files: tuple[Path, ...] = ()
@@ -221,3 +244,12 @@ class Project:
     def file_name(self) -> str:
         """What the file is called in messages."""
         return self.file.name if self.file else "devrun.toml"
+
+    @property
+    def built_images(self) -> tuple[ImageConfig, ...]:
+        """Those that devrun builds: only they have files."""
+        return tuple(image for image in self.images.values() if isinstance(image, ImageConfig))
+
+
+def _short_hash(said: object) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]

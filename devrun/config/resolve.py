@@ -4,13 +4,15 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from devrun.config.dependencies import dependencies_of, rings
 from devrun.config.environment import EnvFileError, parse_env_file
 from devrun.config.find import root_key
 from devrun.config.mount_source import leads_out, refusal
 from devrun.config.names import project_slug, slugify
-from devrun.config.problems import KeyPath, Problem, written
+from devrun.config.nearby import near
+from devrun.config.problems import KeyPath, Problem, quoted
 from devrun.config.project import (
     Check,
     Command,
@@ -23,6 +25,7 @@ from devrun.config.project import (
     ImageName,
     Module,
     Mount,
+    PrebuiltImage,
     Program,
     Project,
     Script,
@@ -30,17 +33,25 @@ from devrun.config.project import (
     TargetName,
     TcpCheck,
 )
-from devrun.config.schema import File, HealthcheckTable, ImageTable, MountTable, TargetTable, Tree
+from devrun.config.schema import (
+    File,
+    HealthcheckTable,
+    ImageTable,
+    MountTable,
+    PrebuiltTable,
+    TargetTable,
+    Tree,
+)
+from devrun.config.surround import surroundings_of, user_of
 from devrun.config.text_file import UnreadableError, read_text
 
 DEFAULT_IMAGE = ImageName("default")
 ONLY_TARGET = TargetName("main")
 """What the Dockerfile's own command is called, where no targets are named."""
 DOCKERFILE = "Dockerfile"
-MOST_SHOWN = 100
-"""Characters of a value in a message."""
-NAME_LIMIT = 255
-"""Characters of a file's name, on most file systems; no file is called almost like a longer one."""
+PREBUILT_HINT = 'for an image that is not built here: image = { name = "..." }'
+PREBUILT_STOP_TIMEOUT_S = 10
+"""Docker's own: a database of others' making may take its time to end."""
 
 
 class Resolver:
@@ -68,7 +79,7 @@ class Resolver:
             root=self.root,
             key=root_key(self.root),
             file=self.file,
-            images=images,
+            images={**images, **self._prebuilt()},
             targets=targets,
             ignore=tuple(self.parsed.project.ignore),
             env_files=tuple(dict.fromkeys(self.env_files)),
@@ -79,11 +90,10 @@ class Resolver:
         self.problems.append(Problem(path, text, hint))
 
     def _said(self, path: KeyPath) -> str:
-        """Return a value as the file writes it: what fills its variables in may be a secret."""
-        text = written(self.tree, path)
-        return f"'{text}'" if len(text) <= MOST_SHOWN else f"'{text[:MOST_SHOWN]}...'"
+        return quoted(self.tree, path)
 
     def _images(self) -> dict[ImageName, ImageConfig]:
+        """Return the images that devrun builds."""
         if self.parsed.image is not None and self.parsed.images:
             self._complain(
                 ("image",), "there is [image] for one image and [images.NAME] for several; use one of them"
@@ -93,7 +103,28 @@ class Resolver:
                 ImageName(name): self._image(ImageName(name), table, ("images", name))
                 for name, table in self.parsed.images.items()
             }
+        if self.parsed.image is None and not self._uses_default():
+            return {}
         return {DEFAULT_IMAGE: self._image(DEFAULT_IMAGE, self.parsed.image or ImageTable(), ("image",))}
+
+    def _uses_default(self) -> bool:
+        """Tell whether any target runs an image that is built here."""
+        targets = self.parsed.targets
+        return targets is None or any(not _is_prebuilt(table) for table in targets.values())
+
+    def _prebuilt(self) -> dict[ImageName, PrebuiltImage]:
+        """Return the images that others build; an engine has one of each name at a time."""
+        images: dict[ImageName, PrebuiltImage] = {}
+        for name, table in (self.parsed.targets or {}).items():
+            if isinstance(table.image, PrebuiltTable):
+                image = PrebuiltImage(ImageName(table.image.name), table.platform)
+                if images.setdefault(image.name, image) != image:
+                    self._complain(
+                        ("targets", name, "platform" if table.platform else "image"),
+                        "another target has this image for another platform",
+                        "an engine keeps one of them under a name: write the same `platform` in both",
+                    )
+        return images
 
     def _image(self, name: ImageName, table: ImageTable, path: KeyPath) -> ImageConfig:
         context = self._folder(table.context or ".", (*path, "context"))
@@ -102,7 +133,7 @@ class Resolver:
         if not _is_file(dockerfile):
             said = self._said(where) if table.dockerfile else f"'{DOCKERFILE}' in the build context"
             hint = "" if table.dockerfile else f"write one, or name yours: dockerfile = ..., in [{path[0]}]"
-            self._complain(where, f"there is no file {said}{self._near(dockerfile)}", hint)
+            self._complain(where, f"there is no file {said}{near(dockerfile)}", hint)
         return ImageConfig(name, dockerfile, context, table.stage, table.args, tuple(table.inputs))
 
     def _absolute(self, value: str) -> Path:
@@ -111,19 +142,9 @@ class Resolver:
     def _folder(self, value: str, path: KeyPath) -> Path:
         """Return the real path of a folder."""
         if not _is_folder(self.root / value):
-            self._complain(path, f"there is no folder {self._said(path)}{self._near(self.root / value)}")
+            self._complain(path, f"there is no folder {self._said(path)}{near(self.root / value)}")
             return self.root
         return (self.root / value).resolve()
-
-    def _near(self, path: Path) -> str:
-        """Return what lies beside a path that is not there, and is called almost the same."""
-        try:
-            names = [entry.name for entry in path.parent.iterdir()]
-        except OSError:
-            return ""
-        name = path.name if len(path.name) <= NAME_LIMIT else ""
-        near = difflib.get_close_matches(name, [other for other in names if other != name], n=1, cutoff=0.7)
-        return f"; did you mean '{near[0]}'?" if near else ""
 
     def _targets(self, images: Mapping[ImageName, ImageConfig]) -> dict[TargetName, TargetConfig]:
         if self.parsed.targets is None:
@@ -146,19 +167,22 @@ class Resolver:
         self, name: TargetName, table: TargetTable, images: Mapping[ImageName, ImageConfig]
     ) -> TargetConfig:
         path = ("targets", name)
+        mount = self._mount(table, path)
+        surroundings, problems = surroundings_of(table, path, mount, self.root, self.tree)
+        self.problems += problems
         return TargetConfig(
             name=name,
             image=self._image_choice(table.image, images, path),
             program=self._program(table, path),
             args=tuple(table.args),
-            mount=self._mount(table, path),
+            mount=mount,
             entrypoint=None if table.entrypoint is None else tuple(table.entrypoint),
             ports=tuple(table.ports),
             env=self._env(table, path),
             workdir=table.workdir,
-            user=table.user,
+            user=user_of(table),
             stop_signal=table.stop_signal,
-            stop_timeout_s=table.stop_timeout,
+            stop_timeout_s=_stop_timeout_s(table),
             init=table.init,
             tty=table.tty,
             watch=tuple(table.watch),
@@ -168,11 +192,14 @@ class Resolver:
             depends_on=self._dependencies(table, path),
             healthcheck=self._healthcheck(table, path),
             before_start=tuple(table.before_start or ()),
+            surroundings=surroundings,
         )
 
     def _image_choice(
-        self, said: str | None, images: Mapping[ImageName, ImageConfig], path: KeyPath
+        self, said: PrebuiltTable | str | None, images: Mapping[ImageName, ImageConfig], path: KeyPath
     ) -> ImageName:
+        if isinstance(said, PrebuiltTable):
+            return ImageName(said.name)
         names = ", ".join(images)
         if said is None:
             if len(images) > 1:
@@ -180,7 +207,9 @@ class Resolver:
             return next(iter(images))
         if said not in images:
             where = (*path, "image")
-            self._complain(where, f"there is no image {self._said(where)}{_meant(said, images)}")
+            self._complain(
+                where, f"there is no image {self._said(where)}{_meant(said, images)}", PREBUILT_HINT
+            )
         return ImageName(said)
 
     def _program(self, table: TargetTable, path: KeyPath) -> Program:
@@ -188,23 +217,37 @@ class Resolver:
             return Module(table.module)
         if table.command is not None:
             return Command(tuple(table.command))
-        script = os.path.normpath(table.script or "")
+        if table.script is None:
+            return ImageCommand()
+        script = os.path.normpath(table.script)
         where = (*path, "script")
         if Path(script).is_absolute() or ".." in Path(script).parts:
             self._complain(where, "a script lies inside the project; its path is relative to it")
         elif self._carries_mount(table) and not _is_file(self.root / script):
             self._complain(
-                where, f"there is no file {self._said((*path, 'script'))}{self._near(self.root / script)}"
+                where, f"there is no file {self._said((*path, 'script'))}{near(self.root / script)}"
             )
         return Script(Path(script).as_posix())
 
     def _carries_mount(self, table: TargetTable) -> bool:
         """Tell whether a target sees files of the project; without, its script may be the image's own."""
-        return (self.parsed.mount if table.mount is None else table.mount) is not False
+        return self._mount_choice(table) is not False
+
+    def _mount_choice(self, table: TargetTable | None) -> MountTable | Literal[False]:
+        """Return the mount that a target has: its own, else that of the project.
+
+        What others build has a program of its own; it sees the project where a script or module is of it.
+        """
+        if table is None:
+            return self.parsed.mount
+        if table.mount is not None:
+            return table.mount
+        is_of_image = _is_prebuilt(table) and table.script is None and table.module is None
+        return False if is_of_image else self.parsed.mount
 
     def _mount(self, table: TargetTable | None, path: KeyPath) -> Mount | None:
         own = table.mount if table else None
-        choice = self.parsed.mount if own is None else own
+        choice = self._mount_choice(table)
         if not isinstance(choice, MountTable):
             return None
         where: KeyPath = ("mount", "source") if own is None else (*path, "mount", "source")
@@ -282,6 +325,17 @@ class Resolver:
 def _places(names: Mapping[str, object] | Sequence[str]) -> Iterable[tuple[str | int, str]]:
     """Return each name with the key, or the index, at which it stands."""
     return ((name, name) for name in names) if isinstance(names, Mapping) else enumerate(names)
+
+
+def _is_prebuilt(table: TargetTable) -> bool:
+    return isinstance(table.image, PrebuiltTable)
+
+
+def _stop_timeout_s(table: TargetTable) -> int | None:
+    """Return the time-out that is written, or that which an image needs of which nobody here knows."""
+    return (
+        PREBUILT_STOP_TIMEOUT_S if table.stop_timeout is None and _is_prebuilt(table) else table.stop_timeout
+    )
 
 
 def _meant(said: str, known: Iterable[str]) -> str:

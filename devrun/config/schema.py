@@ -21,7 +21,23 @@ from pydantic import (
     model_validator,
 )
 
+from devrun.config.notation import (
+    VolumeText,
+    checked_hostname,
+    checked_memory,
+    checked_network,
+    checked_platform,
+    full_reference,
+    host_list,
+    parse_cpus,
+    parse_gpus,
+    parse_host,
+    parse_size,
+    parse_tmpfs,
+    parse_volume,
+)
 from devrun.config.project import Condition, Port, RestartOn
+from devrun.config.surroundings import ExtraHost, Gpus, Tmpfs
 
 _PORT = re.compile(
     r"(?:(?P<address>\[[0-9a-fA-F:.]+\]|[0-9]+(?:\.[0-9]+)+):)?(?:(?P<host>[0-9]{1,5}):)?(?P<container>[0-9]{1,5})"
@@ -34,6 +50,8 @@ PROGRAM_KEYS = ("script", "module", "command")
 MAX_SECONDS = 3600
 ONE_OF_A_CHOICE = ("<table>", "<false>", "<list>")
 """How the alternatives of a choice are told apart; pydantic writes it into the paths of its errors."""
+IMAGE_TABLE, IMAGE_NAME = "<image table>", "<image name>"
+"""The same for a target's `image`."""
 
 
 def parse_port(value: object) -> Port:
@@ -254,6 +272,33 @@ def healthcheck_table(value: object) -> object:
     raise ValueError('must be an HTTP path as "/health", a port, a command as a list, or a table')
 
 
+class PrebuiltTable(Table):
+    """A target's `image` that others build"""
+
+    name: Annotated[str, AfterValidator(full_reference)]
+
+
+def image_kind(value: object) -> str | None:
+    """Return which alternative a value is meant to be."""
+    is_table = isinstance(value, dict | PrebuiltTable)
+    return IMAGE_TABLE if is_table else IMAGE_NAME if isinstance(value, str) else None
+
+
+ImageChoice = Annotated[
+    Annotated[PrebuiltTable, Tag(IMAGE_TABLE)] | Annotated[str, Tag(IMAGE_NAME)],
+    Discriminator(
+        image_kind,
+        custom_error_type="image_choice",
+        custom_error_message='must be the name of an image in quotes, or a table as { name = "postgres:17" }',
+    ),
+]
+Volumes = Annotated[list[Annotated[VolumeText, BeforeValidator(parse_volume)]], BeforeValidator(one_or_many)]
+Networks = Annotated[list[Annotated[str, AfterValidator(checked_network)]], BeforeValidator(one_or_many)]
+ExtraHosts = Annotated[list[Annotated[ExtraHost, BeforeValidator(parse_host)]], BeforeValidator(host_list)]
+TmpfsList = Annotated[list[Annotated[Tmpfs, BeforeValidator(parse_tmpfs)]], BeforeValidator(one_or_many)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+
+
 class TargetTable(Table):
     """[targets.NAME]"""
 
@@ -261,7 +306,7 @@ class TargetTable(Table):
     module: str | None = Field(default=None, min_length=1)
     command: Words | None = Field(default=None, min_length=1)
     args: Words = []
-    image: str | None = None
+    image: ImageChoice | None = None
     mount: MountChoice | None = None
     entrypoint: Words | None = None
     ports: Ports = []
@@ -280,11 +325,21 @@ class TargetTable(Table):
     healthcheck: Annotated[HealthcheckTable, BeforeValidator(healthcheck_table)] | None = None
     before_start: Words | None = Field(default=None, min_length=1)
     tty: bool = False
+    volumes: Volumes = []
+    networks: Networks = []
+    hostname: Annotated[str, AfterValidator(checked_hostname)] | None = None
+    extra_hosts: ExtraHosts = []
+    tmpfs: TmpfsList = []
+    shm_size: Size | None = None
+    memory: Annotated[Size, AfterValidator(checked_memory)] | None = None
+    cpus: Annotated[float, BeforeValidator(parse_cpus)] | None = None
+    gpus: Annotated[Gpus, BeforeValidator(parse_gpus)] | None = None
+    platform: Annotated[str, AfterValidator(checked_platform)] | None = None
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":
         said = [key for key in PROGRAM_KEYS if getattr(self, key) is not None]
-        if len(said) != 1:
+        if len(said) > 1 or not (said or isinstance(self.image, PrebuiltTable)):
             found = " and ".join(said) if said else "none"
             raise ValueError(f"a target has one of script, module and command; this one has {found}")
         return self
@@ -313,6 +368,8 @@ def known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
             table = MountTable
         case ("targets", _, "healthcheck"):
             table = HealthcheckTable
+        case ("targets", _, "image"):
+            table = PrebuiltTable
         case _:
             table = TargetTable
     return tuple(field.alias or name for name, field in table.model_fields.items())

@@ -12,9 +12,17 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from devrun.config.problems import MOST_TOLD, KeyPath, Problem
-from devrun.config.schema import ONE_OF_A_CHOICE, PROGRAM_KEYS, File, Tree, known_keys
+from devrun.config.schema import (
+    IMAGE_NAME,
+    IMAGE_TABLE,
+    ONE_OF_A_CHOICE,
+    PROGRAM_KEYS,
+    File,
+    Tree,
+    known_keys,
+)
 
-NOT_IN_THE_FILE = frozenset({*ONE_OF_A_CHOICE, "[key]"})
+NOT_IN_THE_FILE = frozenset({*ONE_OF_A_CHOICE, IMAGE_NAME, IMAGE_TABLE, "[key]"})
 """Parts of pydantic's paths that stand for no key."""
 
 KNOWN_TABLES = frozenset((key,) for key in known_keys(()))
@@ -30,6 +38,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
     "int_type": lambda _: "must be a whole number",
     "less_than_equal": lambda context: f"must be {context['le']} or less",
     "list_type": lambda _: "must be a list",
+    "missing": lambda _: "is missing",
     "model_type": lambda _: "must be a table",
     "string_too_short": lambda _: "must not be empty",
     "string_type": lambda _: "must be a text in quotes",
@@ -73,7 +82,7 @@ class Doubts:
         """Tell whether a problem is the absence of something that was refused in an earlier round."""
         path = problem.path
         return any(
-            _is_same_branch(path, other) and _may_be_program(other[len(path) :])
+            _is_same_branch(path, other) and _may_be_missing(other[len(path) :])
             for other in self._beside(path)
         )
 
@@ -98,8 +107,9 @@ def validate(tree: Tree, problems: list[Problem]) -> tuple[File, Doubts]:
         tree = rest if rest != tree else {}  # what cannot be taken out takes all with it
 
 
-def _may_be_program(rest: KeyPath) -> bool:
-    return not rest or bool(difflib.get_close_matches(str(rest[0]), PROGRAM_KEYS, n=1))
+def _may_be_missing(rest: KeyPath) -> bool:
+    """Tell whether a refused key may be what a target lacks: its program, or an image that has one."""
+    return not rest or bool(difflib.get_close_matches(str(rest[0]), (*PROGRAM_KEYS, "image"), n=1))
 
 
 def _is_same_branch(one: KeyPath, other: KeyPath) -> bool:

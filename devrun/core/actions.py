@@ -30,13 +30,14 @@ class InspectImage:
 
 @dataclass(frozen=True, slots=True)
 class BuildImage:
-    """Build, and tag the result with the fingerprint."""
+    """Build, and tag the result with the fingerprint; or pull what others have built."""
 
     image: ImageName
     fingerprint: Fingerprint
     build: int
     cause: str
     spelling: Spelling = UNWRITTEN
+    is_prebuilt: bool = False
     no_cache: bool = False
     pull: bool = False
 
@@ -169,6 +170,12 @@ def subject_of(action: Action) -> str:
             return f"image {action.image}"
         case _:
             return f"target {action.target}"
+
+
+def kind_of(action: Action) -> str:
+    """Return what users are told that an action is: an image of others is pulled."""
+    is_pull = isinstance(action, BuildImage) and action.is_prebuilt
+    return "PullImage" if is_pull else type(action).__name__
 
 
 def changed_cause(paths: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ what is due - a new container or a restart - unless something holds it back; las
 from dataclasses import dataclass
 from enum import Enum
 
-from devrun.config.project import ImageName, TargetName
+from devrun.config.project import ImageName, PrebuiltImage, TargetName
 from devrun.core.actions import (
     Action,
     BuildImage,
@@ -144,22 +144,25 @@ def _decide_observed_image(state: State, name: ImageName, image: Image) -> Decis
         return Hold(HoldKind.UNUSED, "no target wants it")
     if image.current is None and _is_needed(image, users):
         assert image.fingerprint is not None  # else it would have been hashed first
-        return _unless_failed(_build(name, image, image.fingerprint), image.failures)
+        return _unless_failed(_build(state, name, image.fingerprint), image.failures)
     if removal := _next_removal(state, name, image):
         return removal
     return Hold(HoldKind.UP_TO_DATE, "up to date")
 
 
-def _build(name: ImageName, image: Image, fingerprint: Fingerprint) -> BuildImage:
+def _build(state: State, name: ImageName, fingerprint: Fingerprint) -> BuildImage:
+    image = state.images[name]
     is_asked = image.build != image.served
+    is_prebuilt = isinstance(state.project.images[name], PrebuiltImage)
     return BuildImage(
         name,
         fingerprint,
         image.build,
         image.cause,
         image.spelling,
+        is_prebuilt=is_prebuilt,
         no_cache=is_asked and image.no_cache,
-        pull=is_asked and image.pull,
+        pull=is_asked and (image.pull or is_prebuilt),
     )
 
 

@@ -6,7 +6,7 @@ All that a person is told comes from here: the lines of `devrun watch`, `devrun 
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from devrun.core.actions import Action, InspectImage, InspectTarget, subject_of
+from devrun.core.actions import Action, InspectImage, InspectTarget, kind_of, subject_of
 from devrun.core.decide import Hold, HoldKind
 from devrun.core.events import Cancelled, Failed, Lost, Outcome
 
@@ -80,12 +80,12 @@ class Entry:
 
 def began(action: Action, at: float) -> Entry:
     """Return the entry of an action that begins."""
-    return Entry(at, EntryKind.BEGAN.value, subject_of(action), action.cause, type(action).__name__)
+    return Entry(at, EntryKind.BEGAN.value, subject_of(action), action.cause, kind_of(action))
 
 
 def ended(action: Action, outcome: Outcome, at: float, seconds: float) -> Entry:
     """Return the entry of an action's end."""
-    subject, name, seconds = subject_of(action), type(action).__name__, round(seconds, 3)
+    subject, name, seconds = subject_of(action), kind_of(action), round(seconds, 3)
     match outcome:
         case Failed():
             return Entry(

@@ -27,6 +27,7 @@ from devrun.core.actions import (
     StopContainer,
     TargetAction,
     failure_key,
+    kind_of,
     values_of,
 )
 from devrun.core.events import (
@@ -336,8 +337,7 @@ def _last(
             return before
         case _:
             ok = not isinstance(event.outcome, Failed | Lost | Cancelled)
-            name = type(action).__name__
-            return LastAction(name, action.cause, event.at, round(event.at - since, 3), ok)
+            return LastAction(kind_of(action), action.cause, event.at, round(event.at - since, 3), ok)
 
 
 def _with_failure(failures: Failures, action: Action, failed: Failed, at: float) -> Failures:

@@ -7,8 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from devrun.config.names import image_tag
-from devrun.config.project import Command, ImageCommand, ImageName, Module, Program, Script, TargetName
-from devrun.core.actions import Action
+from devrun.config.project import (
+    Command,
+    ImageCommand,
+    ImageName,
+    Module,
+    PrebuiltImage,
+    Program,
+    Script,
+    TargetName,
+)
+from devrun.core.actions import Action, BuildImage, kind_of
 from devrun.core.crash import explain_exit
 from devrun.core.decide import Hold, HoldKind, decide_image, decide_target, is_settled
 from devrun.core.model import Image, State, Target
@@ -51,6 +60,8 @@ class ImageReport:
     """How many files decide it."""
     working_since: float = 0.0
     """When the running action began; 0: none runs."""
+    prebuilt: bool = False
+    """Whether others build it: then it is pulled. An older daemon does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,7 @@ VERBS = {
     "HashInputs": "reading the build inputs",
     "InspectImage": "looking",
     "BuildImage": "building",
+    "PullImage": "pulling",
     "CancelBuild": "cancelling the build",
     "RemoveImage": "removing an old image",
     "InspectTarget": "looking",
@@ -121,6 +133,7 @@ VERBS = {
     "RemoveContainer": "removing",
 }
 """What status calls a running action."""
+NOUNS = {"BuildImage": "build", "PullImage": "pull"}
 
 
 def report(
@@ -163,8 +176,8 @@ def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
     current = image.current
     decision = decide_image(state, name)
     doing, hold = doing_of(image.running or image.hashing, decision)
-    if image.cancelling:
-        doing = f"cancelling the build: {image.cause}"
+    if image.cancelling and isinstance(image.running, BuildImage):
+        doing = f"cancelling the {NOUNS[kind_of(image.running)]}: {image.cause}"
     return ImageReport(
         state="unknown" if image.built is None else "ready" if current else "missing",
         doing=doing,
@@ -179,6 +192,7 @@ def _image_report(state: State, name: ImageName, image: Image) -> ImageReport:
         tagged=current.tagged if current else 0.0,
         inputs=image.input_files,
         working_since=image.running_since if image.running else 0.0,
+        prebuilt=isinstance(state.project.images[name], PrebuiltImage),
     )
 
 
@@ -219,11 +233,16 @@ def program_text(program: Program) -> str:
             return "the image's command"
 
 
+def doing_verb(action: Action) -> str:
+    """Return what people call an action while it runs."""
+    return VERBS[kind_of(action)]
+
+
 def doing_of(running: Action | None, decision: Action | Hold) -> tuple[str, str]:
     """Return what is done, or why nothing is, and the hold's kind; that is empty while an action runs."""
     action = running or (None if isinstance(decision, Hold) else decision)
     if action is not None:
-        return f"{VERBS[type(action).__name__]}: {action.cause}", ""
+        return f"{doing_verb(action)}: {action.cause}", ""
     assert isinstance(decision, Hold)
     return decision.text, decision.kind.value
 

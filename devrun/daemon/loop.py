@@ -41,7 +41,7 @@ from devrun.core.events import (
 from devrun.core.journal import Entry, EntryKind, began, ended, held
 from devrun.core.model import State, initial_state
 from devrun.core.reconfigure import describe
-from devrun.core.report import VERBS, Report, Watched, report
+from devrun.core.report import Report, Watched, doing_verb, report
 from devrun.core.step import step
 from devrun.daemon.cache import Cache, Memory
 from devrun.daemon.desk import Desk
@@ -308,7 +308,7 @@ class Daemon:
         self._journal.add(began(action, now))
         log.debug("%s", action)
         if not isinstance(action, InspectImage | InspectTarget):
-            self._done.append(f"{subject_of(action)}: {VERBS[type(action).__name__]} ({action.cause})")
+            self._done.append(f"{subject_of(action)}: {doing_verb(action)} ({action.cause})")
         self._began[action] = now
         self._workers.begin(action, self._state.project)
 

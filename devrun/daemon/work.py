@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from devrun.config.project import ImageName, Project
+from devrun.config.project import AnyImage, ImageName, PrebuiltImage, Project
 from devrun.core.actions import (
     Action,
     BuildImage,
@@ -36,6 +36,7 @@ from devrun.core.values import Built
 from devrun.engine.protocol import BuildProgress, Engine
 from devrun.errors import BuildCancelledError, DevrunError, EngineError, EngineUnreachableError
 from devrun.sources.disk import Disk
+from devrun.sources.inputs import Inputs
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +67,9 @@ def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: 
         case HashInputs(image=image):
             fingerprint = disk.hash_inputs(image)
             found = disk.inputs(image)
-            decisive = {file.path for file in found.files if file.decides}
-            files = len(decisive | {project.images[image].dockerfile})
-            return InputsHashed(fingerprint, found.spelling, files)
+            return InputsHashed(fingerprint, found.spelling, _count_inputs(project.images[image], found))
         case InspectImage(image=image):
-            built = engine.inspect_image(image)
+            built = engine.inspect_image(project.images[image])
             _learn(disk, image, built)
             return ImageInspected(built)
         case BuildImage(image=image, fingerprint=fingerprint, no_cache=no_cache, pull=pull):
@@ -107,6 +106,13 @@ def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: 
         case RemoveContainer(containers=containers):
             engine.remove(containers)
             return Removed()
+
+
+def _count_inputs(image: AnyImage, found: Inputs) -> int:
+    """Return how many files decide an image; those of others are decided by none."""
+    if isinstance(image, PrebuiltImage):
+        return 0
+    return len({image.dockerfile} | {file.path for file in found.files if file.decides})
 
 
 def _learn(disk: Disk, image: ImageName, built: tuple[Built, ...]) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from devrun.config.project import ImageName
 from devrun.engine.connection import Connection
 from devrun.engine.exchange import Exchange
 from devrun.errors import BuildCancelledError
@@ -52,3 +53,31 @@ class Cancellation:
                 with self._lock:
                     self._exchange = None
                 self.check()
+
+
+class Cancellations:
+    """What can be given up of each image. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[ImageName, Cancellation] = {}
+
+    @contextmanager
+    def running(self, image: ImageName) -> Iterator[Cancellation]:
+        """Yield what gives up the work of the block, which may be cancelled until it ends."""
+        cancellation = Cancellation()
+        with self._lock:
+            self._running[image] = cancellation
+        try:
+            yield cancellation
+        finally:
+            with self._lock:
+                if self._running.get(image) is cancellation:
+                    del self._running[image]
+
+    def cancel(self, image: ImageName) -> None:
+        """Give up what runs for an image; it raises in the thread that waits for it."""
+        with self._lock:
+            cancellation = self._running.get(image)
+        if cancellation:
+            cancellation.cancel()

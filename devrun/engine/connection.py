@@ -109,9 +109,9 @@ class Connection:
             method, path, params=params, body=body, headers=headers, timeout=timeout, silence=silence
         )
 
-    def create(self, body: Mapping[str, object], name: str | None = None) -> str:
+    def create(self, body: Mapping[str, object], name: str | None = None, platform: str | None = None) -> str:
         """Create a container from the engine's own payload, and return its id; within `asking`."""
-        made = self.client.create_container_from_config(dict(body), name)  # type: ignore[no-untyped-call]
+        made = self.client.create_container_from_config(dict(body), name, platform)  # type: ignore[no-untyped-call]
         return str(made["Id"])
 
     def exchange(self, *, versioned: bool = True) -> Exchange:

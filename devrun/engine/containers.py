@@ -81,10 +81,12 @@ class Containers:
             )
         return found
 
-    def create(self, name: str, payload: Payload, *, keep: ContainerId | None) -> ContainerId:
+    def create(
+        self, name: str, payload: Payload, *, keep: ContainerId | None, platform: str | None = None
+    ) -> ContainerId:
         """Create a container; one of ours that was left under its name goes, `keep` excepted."""
         try:
-            return self._create(name, payload)
+            return self._create(name, payload, platform)
         except RefusedError as error:
             if error.status != HTTPStatus.CONFLICT:
                 raise
@@ -92,7 +94,11 @@ class Containers:
             if left is not None and left["Id"] != keep:
                 # No two targets of a file have one name: it is that of this target, or of one that is gone.
                 self.remove(ContainerId(left["Id"]))
-        return self._create(name, payload)
+        return self._create(name, payload, platform)
+
+    def join(self, container: ContainerId, alias: str, networks: Iterable[str]) -> None:
+        """Join a new container to networks beside the project's own, under a name."""
+        self._network.join(container, alias, networks)
 
     def start(self, container: ContainerId, name: str, target: TargetName) -> None:
         """Start a container that is not running; a network that somebody removed is made anew."""
@@ -145,9 +151,9 @@ class Containers:
             if error.status != HTTPStatus.NOT_FOUND and not going:
                 raise
 
-    def _create(self, name: str, payload: Payload) -> ContainerId:
+    def _create(self, name: str, payload: Payload, platform: str | None) -> ContainerId:
         with self._connection.asking(f'create container "{name}"'):
-            return ContainerId(self._connection.create(payload, name))
+            return ContainerId(self._connection.create(payload, name, platform))
 
     def _start(self, container: ContainerId, name: str) -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
-from devrun.config.project import ImageConfig, ImageName, Project, TargetConfig, TargetName
+from devrun.config.project import AnyImage, ImageName, PrebuiltImage, Project, TargetConfig, TargetName
 from devrun.core.values import (
     Broken,
     BuildContext,
@@ -25,11 +25,13 @@ from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
 from devrun.engine.inspected import Inspected, address_of, name_of, read_container
+from devrun.engine.leftovers import Leftovers
 from devrun.engine.network import Network
 from devrun.engine.output import deliver, log_params, read_lines
 from devrun.engine.plan import payload, plan
+from devrun.engine.prebuilt import Prebuilt
 from devrun.engine.probe import Probe
-from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Touched
+from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Removal, Touched
 from devrun.engine.swap import Swap
 from devrun.errors import EngineError, EngineUnreachableError
 
@@ -51,11 +53,13 @@ class DockerEngine:
         self._connection = connection
         self._project = project
         self._images = Images(connection, project)
+        self._prebuilt = Prebuilt(connection, project)
         self._network = Network(connection, project)
         self._containers = Containers(connection, project, self._network)
         self._probe = Probe(connection, project)
         self._inside = Inside(connection, project)
         self._before = Before(connection, project, self._containers)
+        self._leftovers = Leftovers(connection, project)
         self._both_families = connection.endpoint.socket is not None and _has_ipv6_loopback()
 
     def ping(self) -> None:
@@ -66,13 +70,15 @@ class DockerEngine:
         """Return its name and version, for people."""
         return self._connection.name
 
-    def inspect_image(self, image: ImageName) -> tuple[Built, ...]:
-        """Return all images of ours under this name."""
-        return self._images.inspect_image(image)
+    def inspect_image(self, image: AnyImage) -> tuple[Built, ...]:
+        """Return all images of ours under this name, or the one of others."""
+        if isinstance(image, PrebuiltImage):
+            return self._prebuilt.find(image)
+        return self._images.inspect_image(image.name)
 
     def build_image(
         self,
-        image: ImageConfig,
+        image: AnyImage,
         fingerprint: Fingerprint,
         context: BuildContext,
         progress: Callable[[BuildProgress], None],
@@ -80,15 +86,18 @@ class DockerEngine:
         no_cache: bool = False,
         pull: bool = False,
     ) -> Built:
-        """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
+        """Build, or pull what others have built; raises BuildCancelledError after `cancel_build`."""
+        if isinstance(image, PrebuiltImage):
+            return self._prebuilt.ensure(image, progress, anew=pull)
         return self._images.build_image(image, fingerprint, context, progress, no_cache=no_cache, pull=pull)
 
     def cancel_build(self, image: ImageName) -> None:
         """Give up the running build, if there is one."""
         self._images.cancel_build(image)
+        self._prebuilt.cancel(image)
 
     def remove_image(self, image: ImageName, fingerprint: Fingerprint) -> None:
-        """Untag; an image in use, or gone already, is no error."""
+        """Untag one that devrun built; an image in use, or gone already, is no error."""
         self._images.remove_image(image, fingerprint)
 
     def known_targets(self) -> tuple[TargetName, ...]:
@@ -191,6 +200,14 @@ class DockerEngine:
         self._network.remove()
         return tuple(sorted(removed))
 
+    def remove_images(self) -> Removal:
+        """Remove what was built for this project, by labels; what is in use is left."""
+        return self._leftovers.remove_images()
+
+    def remove_volumes(self) -> Removal:
+        """Remove the named volumes of this project, by labels; what is in use is left."""
+        return self._leftovers.remove_volumes()
+
     def follow_output(
         self,
         target: TargetName,
@@ -227,7 +244,8 @@ class DockerEngine:
 
     def watch_events(self, connected: Callable[[], None], emit: Callable[[Touched], None]) -> None:
         """Subscribe, call `connected`, and deliver until the connection ends or `close` is called."""
-        notices.watch(self._connection, self._project, self._images.asked_for, connected, emit)
+        known = notices.Known(self._project, self._images.asked_for, self._prebuilt.identities)
+        notices.watch(self._connection, known, connected, emit)
 
     def close(self) -> None:
         """End all streams and calls."""

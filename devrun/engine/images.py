@@ -5,8 +5,7 @@ from build to build, so that a build whose layers come out unchanged has the sam
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -15,7 +14,7 @@ from devrun.config.names import image_tag
 from devrun.config.project import ImageConfig, ImageName, Project
 from devrun.core.values import BuildContext, Built, Fingerprint, ImageId
 from devrun.engine.build import BuildRequest, build, with_proxies
-from devrun.engine.cancellation import Cancellation
+from devrun.engine.cancellation import Cancellation, Cancellations
 from devrun.engine.connection import Connection, RefusedError
 from devrun.engine.context import dockerfile_name, pack
 from devrun.engine.failure import DockerfileError, Recipe
@@ -41,7 +40,7 @@ class Images:
         self._connection = connection
         self._project = project
         self._lock = threading.Lock()
-        self._building: dict[ImageName, Cancellation] = {}
+        self._builds = Cancellations()
         self._asked: dict[ImageName, None] = {}
 
     def asked_for(self) -> tuple[ImageName, ...]:
@@ -71,8 +70,11 @@ class Images:
         no_cache: bool = False,
         pull: bool = False,
     ) -> Built:
-        """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
-        with self._cancellation(image.name) as cancellation:
+        """Build, and tag the result; raises BuildCancelledError after `cancel_build`.
+
+        With `pull`, the images that it builds on are asked for anew even where the engine has them.
+        """
+        with self._builds.running(image.name) as cancellation:
             request = self._request(image, fingerprint, context, no_cache=no_cache)
             name = request.recipe.name
             frontend = official_frontend(context.dockerfile, name)
@@ -92,10 +94,7 @@ class Images:
 
     def cancel_build(self, image: ImageName) -> None:
         """Give up the running build, if there is one; it raises in the thread that waits for it."""
-        with self._lock:
-            cancellation = self._building.get(image)
-        if cancellation:
-            cancellation.cancel()
+        self._builds.cancel(image)
 
     def remove_image(self, image: ImageName, fingerprint: Fingerprint) -> None:
         """Take the tag away, and the image with its last tag; one in use, or gone already, is no error."""
@@ -153,18 +152,6 @@ class Images:
             ensure_base(self._connection, frontend, "the `# syntax=` line", cancellation, progress)
         except EngineError as missing:
             raise EngineError(error.message, hint=f"{error.hint}; {missing.message}") from missing
-
-    @contextmanager
-    def _cancellation(self, image: ImageName) -> Iterator[Cancellation]:
-        cancellation = Cancellation()
-        with self._lock:
-            self._building[image] = cancellation
-        try:
-            yield cancellation
-        finally:
-            with self._lock:
-                if self._building.get(image) is cancellation:
-                    del self._building[image]
 
     def _inspect(self, tag: str, prefix: str) -> Built | None:
         """Return what is known of a tag, None where it went away since it was listed."""

@@ -84,9 +84,13 @@ def ending_of(inspected: Inspected) -> tuple[str, float]:
 
 
 def shown_by(inspected: Inspected) -> Shown | None:
-    """Return the host folder that a container shows, None where it shows none."""
+    """Return the host folder with the source that a container shows, None where it shows none.
+
+    A container of an earlier version does not say which one that is: it has no other.
+    """
+    place = labels_of(inspected).get(labels.MOUNT)
     for mount in (inspected.get("HostConfig") or {}).get("Mounts") or ():
-        if mount.get("Type") == "bind":
+        if mount.get("Type") == "bind" and place in (None, mount["Target"]):
             return Shown(Path(mount["Source"]), PurePosixPath(mount["Target"]))
     return None
 

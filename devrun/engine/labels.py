@@ -17,6 +17,9 @@ SPEC = PREFIX + "spec"
 ROLE = PREFIX + "role"
 PYTHON = PREFIX + "python"
 """What the probe of the image found, so that a restart needs no probe."""
+MOUNT = PREFIX + "mount"
+"""Where the source is shown, which other folders of the host may be beside; empty: nowhere."""
+VOLUME = PREFIX + "volume"
 
 ROLE_TARGET = "target"
 ROLE_ONEOFF = "oneoff"
@@ -53,6 +56,16 @@ def label_list(project: Project, **more: str) -> list[str]:
 def container_name(project: Project, target: TargetName) -> str:
     """Return the name of a target's container."""
     return f"{project.slug}-{slugify(target)}"
+
+
+def volume_name(project: Project, name: str) -> str:
+    """Return what a volume of the project is called by the engine."""
+    return f"{project.slug}-{name}"
+
+
+def volume_labels(project: Project, name: str) -> dict[str, str]:
+    """Return the labels that say whose a volume is."""
+    return {**project_labels(project), VOLUME: name}
 
 
 def network_name(project: Project) -> str:

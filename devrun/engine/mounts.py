@@ -38,6 +38,8 @@ def choose_mount(
         return None, "nothing is mounted: the image has no WORKDIR, and `mount.path` names no place"
     where = "`mount.path`" if target.mount.path else "the image's WORKDIR"
     kept = {path / name for name in target.mount.keep} | _environments(path, env, venvs)
+    # What the target puts there itself takes the place of what the image has.
+    kept -= {PurePosixPath(place) for place in target.surroundings.places}
     # A volume inside a volume would hide the first one's content again.
     outer = tuple(sorted(place for place in kept if not any(other in place.parents for other in kept)))
     words = f"{target.mount.source} is shown at {path} ({where})"

@@ -1,6 +1,7 @@
 """The network of a project, in which its targets find each other by name."""
 
 import threading
+from collections.abc import Iterable
 
 from devrun.config.project import Project
 from devrun.core.values import ContainerId
@@ -9,6 +10,8 @@ from devrun.engine.connection import Connection, RefusedError
 from devrun.errors import EngineError
 
 NOT_FOUND = 404
+WITHOUT_NAMES = "bridge"
+"""The engine's network for containers without one: nobody has a name there."""
 
 
 class Network:
@@ -42,13 +45,43 @@ class Network:
                     hint=f"remove it: docker network rm {self._name}",
                 )
 
+    def join(self, container: ContainerId, alias: str, names: Iterable[str]) -> None:
+        """Join a container that does not run to more networks; raises EngineError for one that is not there.
+
+        The engine would notice that only when the container is started.
+        """
+        for name in names:
+            self._find(name)
+            self._connect(container, name, alias)
+
     def rejoin(self, container: ContainerId, alias: str) -> None:
-        """Join a stopped container to the network again, after somebody removed that which it knew."""
+        """Join a stopped container to its networks again, after somebody removed one that it knew."""
         self.ensure()
         client = self._connection.client
-        with self._connection.asking(f'join network "{self._name}"'):
-            client.disconnect_container_from_network(container, self._name, force=True)
-            client.connect_container_to_network(container, self._name, aliases=[alias])
+        with self._connection.asking(f"inspect container {container[:12]}"):
+            names = client.inspect_container(container)["NetworkSettings"]["Networks"]
+        for name in names:
+            self._find(name)
+            with self._connection.asking(f'leave network "{name}"'):
+                client.disconnect_container_from_network(container, name, force=True)
+            self._connect(container, name, alias)
+
+    def _find(self, name: str) -> None:
+        try:
+            with self._connection.asking(f'look for network "{name}"'):
+                self._connection.client.inspect_network(name)
+        except RefusedError as error:
+            if error.status != NOT_FOUND:
+                raise
+            raise EngineError(
+                f'there is no network "{name}"',
+                hint=f"make it: docker network create {name}; or correct `networks` in devrun.toml",
+            ) from error
+
+    def _connect(self, container: ContainerId, name: str, alias: str) -> None:
+        aliases = None if name == WITHOUT_NAMES else [alias]
+        with self._connection.asking(f'join network "{name}"'):
+            self._connection.client.connect_container_to_network(container, name, aliases=aliases)
 
     def remove(self) -> None:
         """Remove all networks of ours; one that is gone already is no error."""

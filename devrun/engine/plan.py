@@ -12,6 +12,7 @@ from devrun.core.values import ImageId
 from devrun.engine import labels
 from devrun.engine.command import DEFAULT_PYTHON, Start, choose_start, has_init
 from devrun.engine.mounts import Shown, choose_mount
+from devrun.engine.surroundings import host_config, host_env, volume_mounts
 
 STOP_TIMEOUT_S = 2
 """For images that devrun builds: long enough to close a database, short enough to wait for."""
@@ -125,7 +126,7 @@ def _env(target: TargetConfig, facts: ImageFacts, shown: Shown | None) -> tuple[
     if shown and facts.python and facts.python.can_write and not settled:
         added["PYTHONPYCACHEPREFIX"] = BYTECODE_PREFIX
         words = [f"byte code goes to {BYTECODE_PREFIX}, out of the mounted folder"]
-    return {**added, **target.env}, words
+    return {**added, **host_env(target.surroundings, known, target.env), **target.env}, words
 
 
 def payload(
@@ -142,7 +143,8 @@ def payload(
         "Tty": target.tty,
         "OpenStdin": target.tty,
         "StopTimeout": STOP_TIMEOUT_S if target.stop_timeout_s is None else target.stop_timeout_s,
-        "Labels": _labels(project, target, facts.python),
+        "Hostname": target.surroundings.hostname,
+        "Labels": _labels(project, target, facts.python, chosen.shown),
         "ExposedPorts": {_port(port): {} for port in target.ports},
         "HostConfig": _host_config(project, target, chosen, both_families=both_families),
         "NetworkingConfig": {
@@ -160,12 +162,12 @@ def _host_config(
     return {
         "Init": chosen.init,
         "NetworkMode": labels.network_name(project),
-        "ExtraHosts": ["host.docker.internal:host-gateway"],
         "RestartPolicy": {"Name": "no"},
         # What the machine's daemon is set to may not be readable, and is not limited unless told.
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
-        "Mounts": _mounts(chosen.shown),
+        "Mounts": [*_mounts(chosen.shown), *volume_mounts(project, target.surroundings.volumes)],
         "PortBindings": _bindings(target.ports, both_families=both_families),
+        **host_config(target),
     }
 
 
@@ -191,7 +193,9 @@ def _port(port: Port) -> str:
     return f"{port.container_port}/{port.protocol}"
 
 
-def _labels(project: Project, target: TargetConfig, python: Python | None) -> dict[str, str]:
+def _labels(
+    project: Project, target: TargetConfig, python: Python | None, shown: Shown | None
+) -> dict[str, str]:
     seen = f"{python.executable} {python.cache_tag} {python.uid}:{python.gid}" if python else ""
     return {
         **labels.project_labels(project),
@@ -199,6 +203,7 @@ def _labels(project: Project, target: TargetConfig, python: Python | None) -> di
         labels.SPEC: target.spec,
         labels.ROLE: labels.ROLE_TARGET,
         labels.PYTHON: seen,
+        labels.MOUNT: str(shown.path) if shown else "",
     }
 
 

@@ -37,7 +37,7 @@ print(json.dumps({
 _FLAGS = ("-I", "-S", "-B", "-c", _PROBE)
 """Nothing of the image's own is imported: its site-packages may be broken, or slow."""
 
-Key = tuple[ImageId, str, str, tuple[tuple[str, ...], ...]]
+Key = tuple[ImageId, str, str, str | None, tuple[tuple[str, ...], ...]]
 
 
 class Probe:
@@ -56,7 +56,8 @@ class Probe:
         if not needs_python(target):
             return said
         path = (target.mount and target.mount.path) or said.workdir or "/"
-        key = (image, target.user or said.user, path, _interpreters(target, said))
+        platform = target.surroundings.platform
+        key = (image, target.user or said.user, path, platform, _interpreters(target, said))
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
@@ -79,15 +80,15 @@ class Probe:
 
     def _look(self, key: Key) -> Python | None:
         """Return the first interpreter that answers, None where none does."""
-        image, user, path, interpreters = key
+        image, user, path, platform, interpreters = key
         for interpreter in interpreters:
-            output = self._run(image, user, (*interpreter, *_FLAGS, path, BYTECODE_PREFIX))
+            output = self._run(image, user, platform, (*interpreter, *_FLAGS, path, BYTECODE_PREFIX))
             found = _read_answer(interpreter[-1], output)
             if found:
                 return found
         return None
 
-    def _run(self, image: ImageId, user: str, argv: tuple[str, ...]) -> bytes:
+    def _run(self, image: ImageId, user: str, platform: str | None, argv: tuple[str, ...]) -> bytes:
         """Return what a container writes; nothing where its program cannot be started."""
         client = self._connection.client
         body = {
@@ -100,7 +101,7 @@ class Probe:
             "HostConfig": {"NetworkMode": "none"},
         }
         with self._connection.asking("look at the Python of the image"):
-            made = self._connection.create(body)
+            made = self._connection.create(body, platform=platform)
         try:
             with self._connection.asking("look at the Python of the image"):
                 client.start(made)

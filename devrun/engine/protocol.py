@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from devrun.config.project import ImageConfig, ImageName, Project, TargetConfig, TargetName
+from devrun.config.project import AnyImage, ImageName, Project, TargetConfig, TargetName
 from devrun.core.values import (
     Broken,
     BuildContext,
@@ -51,6 +51,14 @@ class Touched:
     image: ImageName | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was removed, and what is left, each with the reason in words."""
+
+    removed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
 class Engine(Protocol):
     """A container engine, seen from one project."""
 
@@ -60,11 +68,11 @@ class Engine(Protocol):
     def describe(self) -> str:
         """Return its name and version, for people."""
 
-    def inspect_image(self, image: ImageName) -> tuple[Built, ...]: ...
+    def inspect_image(self, image: AnyImage) -> tuple[Built, ...]: ...
 
     def build_image(
         self,
-        image: ImageConfig,
+        image: AnyImage,
         fingerprint: Fingerprint,
         context: BuildContext,
         progress: Callable[[BuildProgress], None],
@@ -72,12 +80,15 @@ class Engine(Protocol):
         no_cache: bool = False,
         pull: bool = False,
     ) -> Built:
-        """Build, and tag the result; raises BuildCancelledError after `cancel_build`."""
+        """Build, or pull what others have built; raises BuildCancelledError after `cancel_build`.
+
+        With `pull`, what comes from a registry is asked for anew even where the engine has it.
+        """
 
     def cancel_build(self, image: ImageName) -> None: ...
 
     def remove_image(self, image: ImageName, fingerprint: Fingerprint) -> None:
-        """Untag; an image in use, or gone already, is no error."""
+        """Untag one that devrun built; an image in use, or gone already, is no error."""
 
     def known_targets(self) -> tuple[TargetName, ...]:
         """Return the names of all targets that have a container of this project, configured or not."""
@@ -116,6 +127,12 @@ class Engine(Protocol):
 
     def remove_everything(self) -> tuple[str, ...]:
         """Remove all containers and networks of this project, by labels; returns the containers' names."""
+
+    def remove_images(self) -> Removal:
+        """Remove what was built for this project, by labels; what is in use is left."""
+
+    def remove_volumes(self) -> Removal:
+        """Remove the named volumes of this project, by labels; what is in use is left."""
 
     def follow_output(
         self,

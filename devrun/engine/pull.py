@@ -1,4 +1,4 @@
-"""Base images: pulled before the build, with the user's own credentials.
+"""Images of others: pulled before they are built on, or run, with the user's own credentials.
 
 A build through the API has no session in which BuildKit could ask for credentials, so what it builds on has
 to be there first. Credentials are read anew for each pull, as `docker login` may have come in between.
@@ -9,6 +9,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import docker.auth
 import docker.errors
@@ -36,6 +37,7 @@ _REFUSED = re.compile(
     r"denied|unauthori[sz]ed|no basic auth|authentication required|incorrect username", re.I
 )
 _MISSING = re.compile(r"manifest.*(?:unknown|not found)|not found|name unknown", re.I)
+_OTHER_PLATFORM = re.compile(r"no matching manifest|does not match the specified platform", re.I)
 _UNREACHED = re.compile(
     r"dial tcp|no such host|i/o timeout|connection refused|TLS handshake|awaiting headers", re.I
 )
@@ -43,6 +45,20 @@ _UNREACHED = re.compile(
 log = logging.getLogger(__name__)
 
 Report = Callable[[BuildProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An image that is asked of a registry, and how it is spoken of."""
+
+    reference: str
+    what: str
+    """Such as `base image python:3 of Dockerfile`; errors begin with it."""
+    place: str
+    """The file in which the name can be corrected."""
+    step: str
+    """What is shown meanwhile."""
+    platform: str | None = None
 
 
 def ensure_base(
@@ -60,14 +76,22 @@ def ensure_base(
     """
     if base == NOTHING or (not anew and look_up(connection, base) is not None):
         return
-    log.info("pulling %s for %s", base, dockerfile)
-    repository, tag = parse_repository_tag(base)
+    wanted = Wanted(base, f"base image {base} of {dockerfile}", dockerfile, f"FROM {base}")
+    pull(connection, wanted, cancellation, progress)
+
+
+def pull(connection: Connection, wanted: Wanted, cancellation: Cancellation, progress: Report) -> None:
+    """Pull an image, whether or not the engine has it; raises EngineError with the remedy."""
+    log.info("pulling %s for %s", wanted.reference, wanted.place)
+    repository, tag = parse_repository_tag(wanted.reference)
     # Without a tag the engine would pull every one of them.
     params = {"fromImage": repository, "tag": tag or "latest"}
+    if wanted.platform:
+        params["platform"] = wanted.platform
     headers, trouble = _credentials(repository)
-    layers = Layers(base, progress)
+    layers = Layers(wanted.step, progress)
     try:
-        with cancellation.exchange(connection, f"pull {base}") as exchange:
+        with cancellation.exchange(connection, f"pull {wanted.reference}") as exchange:
             exchange.send(
                 "POST",
                 "/images/create",
@@ -79,17 +103,17 @@ def ensure_base(
             for line in exchange.lines():
                 layers.take(line)
     except EngineError as error:
-        raise _refusal(base, dockerfile, error.message, trouble, known=bool(headers)) from error
+        raise _refusal(wanted, error.message, trouble, known=bool(headers)) from error
     if layers.error:
-        raise _refusal(base, dockerfile, layers.error, trouble, known=bool(headers))
+        raise _refusal(wanted, layers.error, trouble, known=bool(headers))
 
 
 class Layers:
     """The layers of an image that is being pulled."""
 
-    def __init__(self, base: str, progress: Report) -> None:
+    def __init__(self, step: str, progress: Report) -> None:
         self.error = ""
-        self._instruction = f"FROM {base}"
+        self._step = step
         self._progress = progress
         self._bytes: dict[str, tuple[int, int]] = {}
         self._complete: set[str] = set()
@@ -126,7 +150,7 @@ class Layers:
         line = f"pulling: {len(self._complete)} of {len(self._bytes)} layers, {done} of {whole} MB"
         if line != self._told:
             self._told = line
-            self._progress(BuildProgress(0, 0, self._instruction, line))
+            self._progress(BuildProgress(0, 0, self._step, line))
 
 
 def _credentials(repository: str) -> tuple[dict[str, str], str]:
@@ -154,9 +178,9 @@ def _find_credentials(repository: str) -> dict[str, str] | None:
     return found
 
 
-def _refusal(base: str, dockerfile: str, message: str, trouble: str, *, known: bool) -> EngineError:
-    cause, hint = explain(message.removeprefix(f"pull {base}: "))
-    registry, _ = docker.auth.resolve_repository_name(parse_repository_tag(base)[0])
+def _refusal(wanted: Wanted, message: str, trouble: str, *, known: bool) -> EngineError:
+    cause, hint = explain(message.removeprefix(f"pull {wanted.reference}: "))
+    registry, _ = docker.auth.resolve_repository_name(parse_repository_tag(wanted.reference)[0])
     where = "" if registry == docker.auth.INDEX_NAME else f" {registry}"
     if _REFUSED.search(message):
         cause = f"its registry refuses access ({cause})"
@@ -165,12 +189,13 @@ def _refusal(base: str, dockerfile: str, message: str, trouble: str, *, known: b
             hint = (
                 f"the credentials in docker's configuration were refused; log in again: docker login{where}"
             )
+    elif _OTHER_PLATFORM.search(message):
+        cause = f"there is none for {wanted.platform or 'the platform of the engine'}"
+        hint = f"correct the name or the platform in {wanted.place}"
     elif _MISSING.search(message) and not _UNREACHED.search(message):
         cause = "its registry has no such image"
-        hint = f"correct the name or the tag in {dockerfile}"
+        hint = f"correct the name or the tag in {wanted.place}"
     elif _UNREACHED.search(message):
         cause = f"its registry cannot be reached ({cause})"
         hint = "look at the network, or load the image: docker load"
-    return EngineError(
-        f"base image {base} of {dockerfile}: {cause}", hint="; ".join(filter(None, (hint, trouble)))
-    )
+    return EngineError(f"{wanted.what}: {cause}", hint="; ".join(filter(None, (hint, trouble))))

@@ -30,7 +30,16 @@ _PROGRAM = re.compile(
 )
 _REMEDIES = (
     (r"the program .* is not", "correct `command` or `entrypoint` in devrun.toml, or the Dockerfile"),
-    (r"bind source path does not exist", "make the folder, or correct `mount` in devrun.toml"),
+    (r"bind source path does not exist", "make it, or correct `mount` or `volumes` in devrun.toml"),
+    (r"duplicate mount point", "choose another place in devrun.toml, for `mount` or for one of `volumes`"),
+    (
+        r"could not select device driver",
+        "install the NVIDIA container toolkit where the engine runs, or take `gpus` out of devrun.toml",
+    ),
+    (
+        r"does not match the specified platform",
+        "correct `platform` in devrun.toml: the image is for another one",
+    ),
     (r"cannot assign requested address", "this machine has no such address: correct `ports` in devrun.toml"),
     (r"unable to find user", "the image has no such user: correct `user` in devrun.toml, or give a number"),
     (r"no space left on device", "`docker system df` shows what uses it, `docker system prune` frees some"),

@@ -34,8 +34,10 @@ class Swap:
         taken = self.old is not None and name_of(self.old) == final
         name = final + labels.NEXT if taken else final
         keep = ContainerId(self.old["Id"]) if self.old else None
-        made = self.containers.create(name, self.payload, keep=keep)
+        given = self.target.surroundings
+        made = self.containers.create(name, self.payload, keep=keep, platform=given.platform)
         try:
+            self.containers.join(made, self.target.name, given.networks)
             # Both may want the same ports, so the old one ends before the next begins.
             self._halt_old()
             self.containers.start(made, final, self.target.name)

@@ -18,7 +18,7 @@ MOST_REMEMBERED = 50
 def explain(project: Project, fingerprints: Fingerprints, closures: Closures, path: str) -> Explanation:
     """Return what a change of a file would do, be it there or not; a path is relative to the project."""
     place = os.path.normpath(project.root / path)
-    images = {str(name): fingerprints.of(name).explain(place) for name in project.images}
+    images = {str(one.name): fingerprints.of(one.name).explain(place) for one in project.built_images}
     ignored = exclusion(project, place)
     if ignored:
         targets = {str(name): Effect(acts=False, rule=ignored) for name in project.targets}

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from devrun.config.project import ImageConfig, ImageName, Project
+from devrun.config.project import AnyImage, ImageName, PrebuiltImage, Project
 from devrun.errors import ConfigError
 from devrun.sources.content import ContentHashes
-from devrun.sources.inputs import Inputs, find_inputs
+from devrun.sources.inputs import Inputs, find_inputs, prebuilt_inputs
 
 MOST_SEARCHES = 5
 """While inputs change all the time there will be another doubt, and another search."""
@@ -82,7 +82,10 @@ class Fingerprints:
         try:
             config = _config(project, image)
             targets = [target for target in project.targets.values() if target.image == image]
-            found = find_inputs(project, config, targets, workdir, self._hashes)
+            if isinstance(config, PrebuiltImage):
+                found = prebuilt_inputs(project, config, workdir)
+            else:
+                found = find_inputs(project, config, targets, workdir, self._hashes)
         finally:
             # At one moment: what the watcher saw before is in `seen`, later things are judged by `found`.
             with self._lock:
@@ -92,8 +95,8 @@ class Fingerprints:
         return found, seen
 
 
-def _config(project: Project, image: ImageName) -> ImageConfig:
-    """Return how an image is built; it may have left the file while its turn was waited for."""
+def _config(project: Project, image: ImageName) -> AnyImage:
+    """Return how an image comes about; it may have left the file while its turn was waited for."""
     if image not in project.images:
         raise ConfigError(f"image {image} is no longer in {project.file_name}")
     return project.images[image]

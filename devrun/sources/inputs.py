@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from devrun.config.project import ImageConfig, Project, TargetConfig
+from devrun.config.project import ImageConfig, PrebuiltImage, Project, TargetConfig
 from devrun.core.explanation import Effect
+from devrun.core.prebuilt import fingerprint_of
 from devrun.core.report import Problem
 from devrun.core.values import BuildContext, Fingerprint, Spelling
 from devrun.sources.content import HashFile
@@ -143,6 +144,23 @@ def find_inputs(
         _holders={above: reason for file, reason in search.reasons.items() for above in file.parents},
         _rules=rules,
         _ignored=ignored,
+    )
+
+
+def prebuilt_inputs(project: Project, image: PrebuiltImage, workdir: str | None) -> Inputs:
+    """Return the inputs of an image that others build: no file; `workdir` is its own, once it is known."""
+    fingerprint = fingerprint_of(image)
+    return Inputs(
+        files=(),
+        fingerprint=fingerprint,
+        spelling=Spelling(fingerprint),
+        context=BuildContext("", (), ()),
+        watched=frozenset(),
+        problems=(),
+        _reasons={},
+        _holders={},
+        _rules=InputRules(project.root, project.root, runtime=Runtime(workdir)),
+        _ignored=IgnoreRules(),
     )
 
 

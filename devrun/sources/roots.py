@@ -18,7 +18,7 @@ def find_roots(project: Project) -> tuple[Root, ...]:
 def watched_directories(project: Project) -> list[Path]:
     """Return the real paths of the outermost directories that are looked at as a whole."""
     mounts = {target.mount.source for target in project.targets.values() if target.mount}
-    contexts = {image.context for image in project.images.values()}
+    contexts = {image.context for image in project.built_images}
     wanted = {Path(os.path.realpath(path)) for path in {project.root, *mounts, *contexts}}
     return sorted(path for path in wanted if not wanted & set(path.parents))
 
@@ -30,7 +30,7 @@ def _whole(project: Project, path: Path) -> Root:
 
 def _single_files(project: Project, outermost: list[Path]) -> list[Root]:
     """Return roots for the folders in which only files count that devrun.toml names."""
-    dockerfiles = {image.dockerfile for image in project.images.values()}
+    dockerfiles = {image.dockerfile for image in project.built_images}
     named = {*dockerfiles, *(path.with_name(f"{path.name}.dockerignore") for path in dockerfiles)}
     named |= {*project.env_files, *([project.file] if project.file else [])}
     folders: defaultdict[Path, set[str]] = defaultdict(set)

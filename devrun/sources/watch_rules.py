@@ -104,13 +104,13 @@ def watch_rules(project: Project, root: Path) -> WatchRules:
 
 def ignore_file(project: Project) -> Path | None:
     """Return the ignore file that counts for the watch, present or not: that of the project as a context."""
-    contexts = {image.context for image in project.images.values()}
+    contexts = {image.context for image in project.built_images}
     return project.root / IGNORE_FILE if project.root in contexts else None
 
 
 def _build_rules(project: Project) -> IgnoreRules:
     place = ignore_file(project)
-    if place is None or any(_own_ignore_file(image.dockerfile).exists() for image in project.images.values()):
+    if place is None or any(_own_ignore_file(image.dockerfile).exists() for image in project.built_images):
         # An image that has rules of its own may take what the others leave out.
         return IgnoreRules()
     try:
@@ -133,7 +133,7 @@ def _wanted(project: Project) -> Wanted:
         names |= _program(project, target.program)
         globs += target.watch
         files.append(target.mount.source if target.mount else None)
-    for image in project.images.values():
+    for image in project.built_images:
         files += [image.dockerfile, _own_ignore_file(image.dockerfile), image.context]
         globs += image.inputs
     return Wanted.of(names | {os.path.relpath(file, project.root) for file in files if file}, globs)

@@ -1,11 +1,14 @@
 """`devrun check` says what would be built, run, mounted and watched, and by which rule, engine or not."""
 
+import os
+import pwd
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from devrun.config.load import load
 from devrun.errors import ExitCode
 
 Devrun = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -78,6 +81,24 @@ watched: 5 files in 1 folder
         ),
         ("ports = [80]", "published: port 80 of the container as a free port of this machine"),
         ('ports = ["0.0.0.0:1:2/udp"]', "published: port 2/udp of the container as port 1 of 0.0.0.0"),
+        (
+            'volumes = "./src:/etc/src:ro"',
+            "shown beside the source: src at /etc/src, read-only; no edit there restarts it",
+        ),
+        (
+            'volumes = "/usr/bin:/bins"',
+            "shown beside the source: /usr/bin at /bins; no edit there restarts it",
+        ),
+        ('tmpfs = ["/run", "/c:size=1m"]', "in memory, empty at each start: /run, /c (size=1m)"),
+        ('networks = ["a", "b"]', "networks: the project's own, and a, b"),
+        ('hostname = "shop"', "host name: shop"),
+        ('extra-hosts = ["db:10.0.0.5"]', "knows: db as 10.0.0.5"),
+        ('memory = "512m"\ncpus = 1.5', "limits: 512 MB of memory, 1.5 processors"),
+        ("shm-size = 1000000", "limits: 976.6 KB of shared memory"),
+        ("gpus = 2", "graphics cards: any 2"),
+        ('gpus = "all"', "graphics cards: all"),
+        ('gpus = ["0", "1"]', "graphics cards: 0, 1"),
+        ('platform = "linux/arm64"', "platform: linux/arm64"),
     ],
 )
 def test_each_key_is_said_in_words(devrun: Devrun, project: Path, keys: str, said: str) -> None:
@@ -131,4 +152,53 @@ def test_values_of_the_environment_are_not_shown(devrun: Devrun, project: Path) 
     ended = devrun("check")
 
     assert "hunter2" not in ended.stdout + ended.stderr
+    assert ended.returncode == ExitCode.OK
+
+
+def test_a_named_volume_is_told_by_its_name_on_the_engine(devrun: Devrun, project: Path) -> None:
+    """By which `docker volume` knows it."""
+    (project / "devrun.toml").write_text('[targets.web]\nscript = "app.py"\nvolumes = "data:/data"\n')
+    slug = load(project / "devrun.toml", {}).slug
+
+    assert f"\n  volume: {slug}-data at /data; `down` keeps it\n" in devrun("check").stdout
+
+
+def test_who_a_developer_is_in_the_container_is_said(devrun: Devrun, project: Path) -> None:
+    """With the home, which is not that of the host."""
+    (project / "devrun.toml").write_text('[targets.web]\nscript = "app.py"\nuser = "host"\n')
+    said = devrun("check").stdout
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    ids = f"{os.geteuid()}:{os.getegid()}"
+
+    assert f"\n  runs as: {name} ({ids}), at home in /tmp/.devrun-home, which is in memory\n" in said
+
+
+def test_an_image_of_others_is_explained(devrun: Devrun, project: Path) -> None:
+    """No Dockerfile, no mount, and no edit have to do with it."""
+    (project / "Dockerfile").unlink()
+    (project / "devrun.toml").write_text(
+        '[targets.db]\nimage = { name = "postgres:17" }\nplatform = "linux/amd64"\n'
+        '[targets.job]\nimage = { name = "python:3" }\nscript = "job.py"\n'
+    )
+    ended = devrun("check")
+
+    assert (
+        ended.stdout.partition("\n\n")[2]
+        == """\
+image postgres:17: built by others, pulled for linux/amd64 where the engine does not have it
+
+image python:3: built by others, pulled where the engine does not have it
+
+target db: runs the image's command in image postgres:17
+  mounted: nothing, the image carries its code
+  platform: linux/amd64
+  restarted: by no edit
+
+target job: runs job.py in image python:3
+  mounted: this folder at the WORKDIR of the image, if it has one
+  restarted: by an edit of any mounted Python file: what it loads cannot be told
+
+watched: 4 files in 1 folder
+"""
+    )
     assert ended.returncode == ExitCode.OK

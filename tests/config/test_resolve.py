@@ -105,7 +105,7 @@ def test_the_dockerfile_is_looked_for_in_the_build_context(root: Path, read: Rea
     (root / "service").mkdir()
     (root / "service" / "Dockerfile").touch()
 
-    (image,) = read('[image]\ncontext = "service"').images.values()
+    (image,) = read('[image]\ncontext = "service"').built_images
 
     assert image.dockerfile == root / "service" / "Dockerfile"
 

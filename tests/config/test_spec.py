@@ -21,6 +21,15 @@ from devrun.config.project import (
     TargetName,
     TcpCheck,
 )
+from devrun.config.surroundings import (
+    BARE,
+    ExtraHost,
+    Gpus,
+    HostPath,
+    NamedVolume,
+    Surroundings,
+    Tmpfs,
+)
 
 TARGET = TargetConfig(
     TargetName("web"),
@@ -57,6 +66,7 @@ DECIDING = [
     replace(TARGET, init=False),
     replace(TARGET, tty=True),
     replace(TARGET, before_start=("migrate",)),
+    replace(TARGET, surroundings=Surroundings(hostname="shop")),
 ]
 INDIFFERENT = [
     replace(TARGET, watch=("*.html",)),
@@ -70,6 +80,52 @@ INDIFFERENT = [
     replace(TARGET, ports=(Port(3, 4), Port(1, 2))),
     replace(TARGET, mount=replace(MOUNT, keep=("data", ".venv"))),
 ]
+SURROUNDINGS = Surroundings(
+    volumes=(NamedVolume("data", "/data"), HostPath(Path("/conf"), "/etc/conf")),
+    networks=("one", "two"),
+)
+OTHER_SURROUNDINGS = [
+    replace(SURROUNDINGS, volumes=(NamedVolume("data", "/data"),)),
+    replace(SURROUNDINGS, volumes=(NamedVolume("data", "/data", read_only=True),)),
+    replace(SURROUNDINGS, volumes=(HostPath(Path("/data"), "/data"),)),
+    replace(SURROUNDINGS, networks=("one",)),
+    replace(SURROUNDINGS, hostname="shop"),
+    replace(SURROUNDINGS, extra_hosts=(ExtraHost("db", "10.0.0.5"),)),
+    replace(SURROUNDINGS, tmpfs=(Tmpfs("/run"),)),
+    replace(SURROUNDINGS, tmpfs=(Tmpfs("/run", "size=1m"),)),
+    replace(SURROUNDINGS, shm_size=2**20),
+    replace(SURROUNDINGS, memory=2**30),
+    replace(SURROUNDINGS, cpus=1.5),
+    replace(SURROUNDINGS, gpus=Gpus(count=-1)),
+    replace(SURROUNDINGS, gpus=Gpus(ids=("0",))),
+    replace(SURROUNDINGS, platform="linux/amd64"),
+    replace(SURROUNDINGS, host_user="anna"),
+]
+
+
+def test_who_asks_for_nothing_new_keeps_the_containers_of_earlier_versions() -> None:
+    """The spec of version 0.1 is the label of containers that run somewhere."""
+    assert TARGET.spec == "011545b1e89d8411"
+
+
+def test_all_surroundings_change_the_spec() -> None:
+    """And each to another one; the order in which they are written is no matter."""
+    specs = [replace(TARGET, surroundings=one).spec for one in (BARE, SURROUNDINGS, *OTHER_SURROUNDINGS)]
+    turned = replace(SURROUNDINGS, volumes=SURROUNDINGS.volumes[::-1], networks=("two", "one"))
+
+    assert len(set(specs)) == len(specs)
+    assert replace(TARGET, surroundings=turned).spec == replace(TARGET, surroundings=SURROUNDINGS).spec
+
+
+def test_every_field_of_the_surroundings_is_known_to_decide() -> None:
+    """A new one has to be put into the list."""
+    seen = {
+        field.name
+        for field in fields(Surroundings)
+        for other in OTHER_SURROUNDINGS
+        if getattr(other, field.name) != getattr(SURROUNDINGS, field.name)
+    }
+    assert seen == {field.name for field in fields(Surroundings)}
 
 
 def test_whatever_decides_a_container_changes_the_spec() -> None:

@@ -72,6 +72,6 @@ def test_a_value_of_the_environment_is_not_taken_apart(read: Callable[..., Proje
     """A `$` in a password is a part of it."""
     project = read("[image]\nargs = { A = '${PASSWORD}' }", {"PASSWORD": "a$$b${c}"})
 
-    (image,) = project.images.values()
+    (image,) = project.built_images
     assert image.args == {"A": "a$$b${c}"}
     assert "a$$b" not in repr(project)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from devrun.config.project import (
+    AnyImage,
     Condition,
     Dependency,
     ImageConfig,
@@ -193,7 +194,7 @@ class Story:
         self,
         *configs: TargetConfig,
         removed: Iterable[str] = (),
-        images: Mapping[str, ImageConfig] | None = None,
+        images: Mapping[str, AnyImage] | None = None,
         inputs: Mapping[str, list[str]] | None = None,
         closures: Mapping[str, list[str]] | None = None,
         saved: Iterable[str] = (),

@@ -200,7 +200,9 @@ class Teller:
             configs.append(replace(config, image=image, env=env, ports=published, depends_on=needs))
         used = {config.image for config in configs} | {ImageName("default")}
         stage = self.chance.choice([None, None, "dev"])
-        images = {str(n): replace(image, stage=stage) for n, image in everything.images.items() if n in used}
+        images = {
+            str(one.name): replace(one, stage=stage) for one in everything.built_images if one.name in used
+        }
         saved = self.chance.sample(PATHS, self.chance.choice([0, 0, 1]))
         story.reloaded(*configs, removed=set(TARGETS) - kept, images=images, saved=saved)
 

@@ -6,11 +6,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from devrun.config.project import Command, Script, TargetConfig, TargetName
-from devrun.core.values import Container, ContainerId, ImageId, Phase, Saved
-from devrun.engine.protocol import Touched
+from devrun.config.project import Command, ImageName, PrebuiltImage, Script, TargetConfig, TargetName
+from devrun.config.surroundings import HostPath, NamedVolume, Surroundings
+from devrun.core.values import BuildContext, Container, ContainerId, Fingerprint, ImageId, Phase, Saved
+from devrun.engine.protocol import Removal, Touched
 from devrun.errors import EngineError, EngineUnreachableError
 from tests.engine.bench import GOES_ON, Bench, Collected, make_target, running, without_init
+from tests.engine.builds import FROM
 
 WEB = TargetName("web")
 NO_PROGRAM = Command(("/no/such/program",))
@@ -185,6 +187,30 @@ def test_everything_of_the_project_can_be_removed(bench: Bench, target: TargetCo
     assert bench.engine.remove_everything() == (f"{slug}-web", f"{slug}-worker-two")
     assert bench.engine.known_targets() == ()
     assert bench.engine.remove_everything() == ()
+
+
+def test_named_volumes_stay_until_they_are_asked_for(bench: Bench, target: TargetConfig) -> None:
+    """What a container uses is left, and it is said by which one; afterwards nothing is there to remove."""
+    given = Surroundings(volumes=(NamedVolume("data", "/data"), HostPath(bench.root, "/other")))
+    container = bench.start(replace(target, surroundings=given))
+    name = f"volume {bench.project.slug}-data"
+
+    assert bench.engine.remove_volumes() == Removal(left=(f"{name}: container {container.name} uses it",))
+    bench.engine.remove_everything()
+    assert bench.engine.remove_volumes() == Removal((name,))
+    assert bench.engine.remove_volumes() == Removal()
+
+
+def test_images_stay_until_they_are_asked_for(bench: Bench) -> None:
+    """Only those that were built: what others build is looked for, and left."""
+    (image,) = bench.project.built_images
+    bench.engine.build_image(image, Fingerprint("f2"), BuildContext(FROM, (), ()), lambda _: None)
+    others = PrebuiltImage(ImageName("devrun-test/not-there:1"))
+
+    assert f"image devrun/{bench.project.slug}-default:f2" in bench.engine.remove_images().removed
+    assert bench.engine.inspect_image(image) == ()
+    assert bench.engine.inspect_image(others) == ()
+    assert bench.engine.remove_images() == Removal()
 
 
 def test_reading_resumes_after_a_line(bench: Bench, target: TargetConfig) -> None:

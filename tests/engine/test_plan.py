@@ -188,6 +188,7 @@ def test_labels_and_network_make_it_ours(project: Project) -> None:
         "dev.devrun.spec": TARGET.spec,
         "dev.devrun.role": "target",
         "dev.devrun.python": "/usr/local/bin/python cpython-313 0:0",
+        "dev.devrun.mount": "/app",
     }
     assert host(body)["NetworkMode"] == network
     assert body["NetworkingConfig"] == {"EndpointsConfig": {network: {"Aliases": ["web"]}}}

@@ -9,7 +9,7 @@ from devrun.engine.pull import Layers
 def test_layers_and_megabytes_are_summed() -> None:
     """Progress is told when what is shown changes, not with every item."""
     told: list[BuildProgress] = []
-    layers = Layers("python:3", told.append)
+    layers = Layers("FROM python:3", told.append)
 
     def item(layer: str, status: str, current: int = 0, total: int = 0) -> None:
         detail = {"current": current, "total": total} if total else {}
@@ -38,7 +38,7 @@ def test_layers_and_megabytes_are_summed() -> None:
 def test_an_error_is_kept_and_noise_is_left_out() -> None:
     """Items that are no layers tell nothing."""
     told: list[BuildProgress] = []
-    layers = Layers("python:3", told.append)
+    layers = Layers("FROM python:3", told.append)
     for line in (b"", b"[]", b"no json", b'{"error": "denied", "errorDetail": {"message": "denied"}}', b"{}"):
         layers.take(line)
 

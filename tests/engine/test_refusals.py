@@ -48,6 +48,12 @@ def test_the_cause_is_taken_out_of_its_wrapping(said: str, expected: str) -> Non
     ("said", "hint"),
     [
         ("bind source path does not exist: /x", "mount"),
+        ("Duplicate mount point: /app", "`volumes`"),
+        ('could not select device driver "" with capabilities: [[gpu]]', "`gpus`"),
+        (
+            "image with reference x was found but does not match the specified platform: wanted a, actual: b",
+            "`platform`",
+        ),
         ("unable to find user x: no matching entries in passwd file", "user"),
         ("write /x: no space left on device", "docker system"),
         ('exec: "x": executable file not found in $PATH', "Dockerfile"),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from devrun.config.project import (
+    AnyImage,
     ImageConfig,
     ImageName,
     Mount,
@@ -76,19 +77,19 @@ def make_project(
     root: Path,
     *targets: TargetConfig,
     ignore: tuple[str, ...] = (),
-    images: tuple[ImageConfig, ...] = (),
+    images: tuple[AnyImage, ...] = (),
     env_files: tuple[Path, ...] = (),
 ) -> Project:
     """Return a project of two targets with one image, unless others are named."""
     chosen = targets or (make_target(WEB, root), make_target(JOB, root))
-    built = images or (ImageConfig(IMAGE, root / "Dockerfile", root),)
+    known: tuple[AnyImage, ...] = images or (ImageConfig(IMAGE, root / "Dockerfile", root),)
     return Project(
         "p",
         "p-1",
         root,
         "1",
         root / "devrun.toml",
-        {image.name: image for image in built},
+        {image.name: image for image in known},
         {target.name: target for target in chosen},
         ignore,
         env_files,
