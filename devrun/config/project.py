@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NewType
 
+from devrun.config.session import Session
+
 ImageName = NewType("ImageName", str)
 TargetName = NewType("TargetName", str)
 Spec = NewType("Spec", str)
@@ -91,6 +93,10 @@ class ImageConfig:
     args: Mapping[str, str] = field(default_factory=dict, repr=False)
     inputs: tuple[str, ...] = ()
     """Globs, relative to the project, of more files that decide a rebuild."""
+    platform: str | None = None
+    """None: the engine's own."""
+    session: Session = field(default_factory=Session)
+    """What its builds may ask for; it decides nothing of what they make."""
 
 
 @dataclass(frozen=True, slots=True)

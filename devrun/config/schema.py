@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from devrun.config.project import Port, RestartOn
+from devrun.config.session import agent_lines, checked_agent, checked_id, checked_platform
 
 _PORT = re.compile(
     r"(?:(?P<address>\[[0-9a-fA-F:.]+\]|[0-9]+(?:\.[0-9]+)+):)?(?:(?P<host>[0-9]{1,5}):)?(?P<container>[0-9]{1,5})"
@@ -31,6 +32,7 @@ _NAME = re.compile(r"[^\s/:@\x00-\x1f\x7f-][^\s/:@\x00-\x1f\x7f]*")
 _SIGNAL = re.compile(r"(?:SIG)?(?:[A-Z]+[0-9]*|RTM(?:IN\+|AX-)[0-9]+)|[1-9][0-9]?")
 MAX_PORT = 65535
 PROGRAM_KEYS = ("script", "module", "command")
+SECRET_KEYS = ("file", "env")
 ONE_OF_A_CHOICE = ("<table>", "<false>")
 """How the alternatives of a choice are told apart; pydantic writes it into the paths of its errors."""
 
@@ -157,6 +159,32 @@ class ProjectTable(Table):
     syntax_guard: bool = True
 
 
+class SecretTable(Table):
+    """One of the secrets of [image]"""
+
+    file: str | None = Field(default=None, min_length=1)
+    env: Annotated[str, AfterValidator(checked_variable)] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "SecretTable":
+        if (self.file is None) == (self.env is None):
+            raise ValueError("a secret has one of file and env")
+        return self
+
+
+def secret_table(value: object) -> object:
+    """Let a string stand for the table of a file."""
+    if not isinstance(value, str | dict):
+        raise ValueError("a secret is the path of a file, or a table")  # noqa: TRY004 - pydantic shows these
+    return {"file": value} if isinstance(value, str) else value
+
+
+Secrets = dict[
+    Annotated[str, AfterValidator(checked_id)], Annotated[SecretTable, BeforeValidator(secret_table)]
+]
+Agents = Annotated[list[Annotated[str, AfterValidator(checked_agent)]], BeforeValidator(agent_lines)]
+
+
 class ImageTable(Table):
     """[image], or [images.NAME]"""
 
@@ -165,6 +193,10 @@ class ImageTable(Table):
     stage: str | None = None
     args: Variables = {}
     inputs: Strings = []
+    platform: Annotated[str, AfterValidator(checked_platform)] | None = None
+    secrets: Secrets = {}
+    ssh: Agents = []
+    cache_from: Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(one_or_many)] = []
 
 
 class MountTable(Table):
@@ -247,6 +279,8 @@ def known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
             table = ProjectTable
         case ("image",) | ("images", _):
             table = ImageTable
+        case ("image", "secrets", _) | ("images", _, "secrets", _):
+            table = SecretTable
         case ("mount",) | ("targets", _, "mount"):
             table = MountTable
         case _:
