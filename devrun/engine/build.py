@@ -54,6 +54,7 @@ class BuildRequest:
     labels: Mapping[str, str]
     args: Mapping[str, str] = field(repr=False)
     stage: str | None = None
+    platform: str | None = None
 
     def params(self, builder: Builder) -> dict[str, str | int]:
         """Return the parameters of the API's call."""
@@ -67,7 +68,8 @@ class BuildRequest:
             "rm": 1,
             "forcerm": 1,
         }
-        return {**wanted, "target": self.stage} if self.stage else wanted
+        chosen = {"target": self.stage, "platform": self.platform}
+        return {**wanted, **{key: value for key, value in chosen.items() if value}}
 
 
 def build(
@@ -102,19 +104,19 @@ def with_proxies(args: Mapping[str, str], host: str) -> dict[str, str]:
     return {name: str(value) for name, value in environment.items()} | dict(args)
 
 
-def _build_with(
-    builder: Builder,
-    connection: Connection,
-    request: BuildRequest,
+def send_patiently(
+    recipe: Recipe,
     cancellation: Cancellation,
-    progress: Callable[[BuildProgress], None],
+    begin: Callable[[], BuildSteps],
+    send: Callable[[BuildSteps], None],
 ) -> ImageId:
+    """Return the image that `send` has built, which is asked again where the context changes meanwhile."""
     tries = SEND_TRIES
     while True:
-        steps = BuildSteps(concealing(request.args), progress)
+        steps = begin()
         try:
-            _stream(builder, connection, request, cancellation, steps)
-            return _outcome(request.recipe, steps)
+            send(steps)
+            return _outcome(recipe, steps)
         except ContextUnreadableError as error:
             raise EngineError(
                 f"build context: {error}",
@@ -129,6 +131,21 @@ def _build_with(
                 ) from error
             log.info("sending the build context again: %s", error)
             cancellation.pause(SEND_PAUSE_S)
+
+
+def _build_with(
+    builder: Builder,
+    connection: Connection,
+    request: BuildRequest,
+    cancellation: Cancellation,
+    progress: Callable[[BuildProgress], None],
+) -> ImageId:
+    return send_patiently(
+        request.recipe,
+        cancellation,
+        lambda: BuildSteps(concealing(request.args), progress),
+        lambda steps: _stream(builder, connection, request, cancellation, steps),
+    )
 
 
 def _stream(

@@ -46,15 +46,24 @@ Report = Callable[[BuildProgress], None]
 
 
 def ensure_base(
-    connection: Connection, base: str, dockerfile: str, cancellation: Cancellation, progress: Report
+    connection: Connection,
+    base: str,
+    dockerfile: str,
+    cancellation: Cancellation,
+    progress: Report,
+    *,
+    platform: str | None = None,
 ) -> None:
-    """Return once the engine has the image; raises EngineError, which names the Dockerfile that wants it."""
+    """Return once the engine has the image; raises EngineError, which names the Dockerfile that wants it.
+
+    One of another platform is left alone: others build on it, and BuildKit itself fetches what it needs.
+    """
     if base == NOTHING or look_up(connection, base) is not None:
         return
     log.info("pulling %s for %s", base, dockerfile)
     repository, tag = parse_repository_tag(base)
     # Without a tag the engine would pull every one of them.
-    params = {"fromImage": repository, "tag": tag or "latest"}
+    params = {"fromImage": repository, "tag": tag or "latest"} | ({"platform": platform} if platform else {})
     headers, trouble = _credentials(repository)
     layers = Layers(base, progress)
     try:
