@@ -84,6 +84,8 @@ def _print_target(project: Project, target: TargetConfig, disk: Disk, engine: En
     _say(1, _mount(project, target, disk.inputs(target.image).workdir))
     for port in target.ports:
         _say(1, f"published: {_port(port)}")
+    if target.debug_port:
+        _say(1, f"debugger: debugpy listens, on 127.0.0.1:{target.debug_port} of this machine")
     if not target.autostart:
         _say(1, "is not started by itself (`autostart = false`)")
     _say(1, _restarts(target, disk))

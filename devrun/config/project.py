@@ -123,6 +123,13 @@ class TargetConfig:
     ignore: tuple[str, ...] = ()
     restart_on: RestartOn = RestartOn.REACH
     autostart: bool = True
+    debug_port: int | None = None
+    """Where a debugger listens, in the container and on the host; None: it runs without one."""
+
+    @property
+    def published(self) -> tuple[Port, ...]:
+        """All ports that are shown on the host, the debugger's too."""
+        return (*self.ports, Port(self.debug_port, self.debug_port)) if self.debug_port else self.ports
 
     @property
     def spec(self) -> Spec:
@@ -138,6 +145,7 @@ class TargetConfig:
             sorted((p.container_port, p.host_port, p.protocol, p.address) for p in self.ports),
             sorted(self.env.items()),
             (self.workdir, self.user, self.stop_signal, self.stop_timeout_s, self.init, self.tty),
+            *([self.debug_port] if self.debug_port else []),
         )
         return Spec(hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16])
 

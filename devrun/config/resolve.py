@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from devrun.config.debugging import with_debuggers
 from devrun.config.environment import EnvFileError, parse_env_file
 from devrun.config.find import root_key
 from devrun.config.mount_source import leads_out, refusal
@@ -156,10 +157,14 @@ class Resolver:
             self._complain(
                 ("targets",), "no targets are named; leave [targets] out to run the Dockerfile's own command"
             )
-        return {
+        targets = {
             TargetName(name): self._target(TargetName(name), table, images)
             for name, table in self.parsed.targets.items()
         }
+        wished = {TargetName(name): table.debug for name, table in self.parsed.targets.items()}
+        debugged, problems = with_debuggers(targets, wished)
+        self.problems += problems
+        return debugged
 
     def _target(
         self, name: TargetName, table: TargetTable, images: Mapping[ImageName, ImageConfig]

@@ -128,6 +128,13 @@ def path_below(value: str) -> str:
     return value
 
 
+def debug_port(value: object) -> object:
+    """Refuse what is neither a choice nor a port."""
+    if isinstance(value, bool) or (isinstance(value, int) and 0 < value <= MAX_PORT):
+        return value
+    raise ValueError("must be true, or the number of a port")
+
+
 Words = Annotated[list[str], BeforeValidator(split_words)]
 Strings = Annotated[list[str], BeforeValidator(one_or_many)]
 Variables = dict[Annotated[str, AfterValidator(checked_variable)], Annotated[str, BeforeValidator(to_text)]]
@@ -250,6 +257,7 @@ class TargetTable(Table):
     restart_on: Annotated[RestartOn, Field(strict=False)] = RestartOn.REACH
     autostart: bool = True
     tty: bool = False
+    debug: Annotated[bool | int, BeforeValidator(debug_port)] = False
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":

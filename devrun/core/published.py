@@ -22,9 +22,13 @@ class Address(NamedTuple):
 
 
 def first_address(config: TargetConfig, container: Container) -> Address | None:
-    """Return the address of the TCP port that the target names first, None where it publishes none."""
+    """Return the address of the TCP port that the target names first, None where it publishes none.
+
+    A debugger's port says nothing of the program, and the debugger would take a probe for an editor.
+    """
     wanted = [port.container_port for port in config.ports]
-    found = [match for match in map(_PUBLISHED.fullmatch, container.ports) if match]
+    matches = map(_PUBLISHED.fullmatch, container.ports)
+    found = [match for match in matches if match and int(match["inner"]) != config.debug_port]
     # A container that is about to be recreated may publish others than the file says by now.
     ranked = sorted(found, key=lambda match: _rank(wanted, int(match["inner"])))
     for match in ranked:

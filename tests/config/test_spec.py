@@ -52,6 +52,8 @@ DECIDING = [
     replace(TARGET, init=True),
     replace(TARGET, init=False),
     replace(TARGET, tty=True),
+    replace(TARGET, debug_port=5678),
+    replace(TARGET, debug_port=5679),
 ]
 INDIFFERENT = [
     replace(TARGET, watch=("*.html",)),

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from devrun.core.values import BuildContext, Fingerprint, ImageId
-from devrun.engine.buildx import find_buildx
 from devrun.engine.connection import Connection
 from devrun.engine.docker import connect
 from tests.engine.bench import Bench, make_project
@@ -81,16 +80,3 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     found = request.getfixturevalue(f"{request.param}_bench")
     assert isinstance(found, Bench)
     return found
-
-
-@pytest.fixture
-def buildx(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Docker's buildx can be found; without one the test is skipped, or fails under CI."""
-    # It keeps its records there, and not in the home.
-    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path_factory.mktemp("buildx")))
-    if folder := os.environ.get("DEVRUN_TEST_BUILDX"):
-        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    if find_buildx(os.environ, Path.home()) is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no docker buildx under CI")
-        pytest.skip("no docker buildx")
