@@ -9,6 +9,7 @@ import click
 from devrun.cli.main import Options
 from devrun.cli.text import safe
 from devrun.config.project import ImageConfig, Port, Project, RestartOn, TargetConfig
+from devrun.config.session import Session
 from devrun.core.report import program_text
 from devrun.engine.protocol import Engine
 from devrun.errors import DevrunError, EngineUnreachableError, ExitCode
@@ -61,6 +62,10 @@ def _print_image(project: Project, image: ImageConfig, inputs: Inputs) -> None:
     _begin(f"image {image.name}: built from {_short(project, image.dockerfile)}{stage}")
     if inputs.context.bases:
         _say(1, f"on top of {', '.join(inputs.context.bases)}")
+    if image.platform:
+        _say(1, f"for {image.platform} (`platform`)")
+    if given := _given(image.session):
+        _say(1, f"its builds are given {given}: no reason to build it again")
     _say(1, "built again when the meaning of one of these changes:")
     _say(2, f"{_short(project, image.dockerfile)}: it says how to build")
     files = [file for file in inputs.files if file.path != image.dockerfile]
@@ -70,6 +75,16 @@ def _print_image(project: Project, image: ImageConfig, inputs: Inputs) -> None:
         _print_files(project, others)
     for problem in inputs.problems:
         _say(1, f"problem: {problem.error}" + (f" ({problem.hint})" if problem.hint else ""))
+
+
+def _given(session: Session) -> str:
+    """Return what builds may ask for; never what it is."""
+    said = {
+        "secret": [secret.id for secret in session.secrets],
+        "ssh agent": [agent.id for agent in session.agents],
+        "cache": session.caches,
+    }
+    return ", ".join(f"{kind} {name}" for kind, names in said.items() for name in names)
 
 
 def _print_files(project: Project, files: Sequence[InputFile]) -> None:
