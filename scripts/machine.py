@@ -73,6 +73,23 @@ STAND_IN_LEFT_OUT = (
     "/usr/share/lintian/*",
 )
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+# Of a suite after the one that runs, which has no buildx; it needs nothing but its libc.
+BUILDX_SUITE = "trixie"
+BUILDX_PACKAGE = "docker-buildx"
+BUILDX_PLUGIN = Path("usr/libexec/docker/cli-plugins/docker-buildx")
+DEBIAN_MIRROR = "http://deb.debian.org/debian"
+DEBIAN_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+FETCH_BUILDX = """
+cd "$1"
+apt() {
+  apt-get -q -o Dir::Etc::SourceList="$PWD/sources.list" -o Dir::Etc::SourceParts=/dev/null \\
+    -o Dir::State::Lists="$PWD/lists" -o Dir::Cache="$PWD/cache" \\
+    -o Acquire::Languages=none -o APT::Sandbox::User=root "$@"
+}
+apt update
+apt download "$2"
+dpkg-deb -x "$2"_*.deb unpacked
+"""
 STAND_IN_CONFIG = (
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "ENV LANG=C.UTF-8",
@@ -134,8 +151,11 @@ def prepare(*, engine: bool) -> dict[str, str]:
     with one_at_a_time(LOCK_FILE):
         host = find_engine() or set_up_engine()
         image = python_image(Engine(host))
+        buildx = buildx_folder()
     say(f"engine {host}, base image {image}")
     exports = {"DEVRUN_PYTHON_IMAGE": image}
+    if buildx:
+        exports["DEVRUN_TEST_BUILDX"] = str(buildx)
     if host != DEFAULT_HOST or "DOCKER_HOST" in os.environ:
         exports["DOCKER_HOST"] = host
     return exports
@@ -439,6 +459,46 @@ def import_stand_in(engine: Engine, archive: Path, recipe: str) -> None:
         engine.create_image(query, body=archive)
     except (OSError, EngineError) as error:
         raise MachineError(f"{STAND_IN_IMAGE} was not imported: {error}", "see the engine's log") from error
+
+
+# The client for builds that need a session
+
+
+def buildx_folder() -> Path | None:
+    """Returns a folder with docker's buildx plugin; None where it is installed, or not to be had.
+
+    It is not installed: the machine's own docker is left as it is.
+    """
+    client = shutil.which("docker")
+    if client and not subprocess.run([client, "buildx", "version"], capture_output=True).returncode:
+        return None
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / f"devrun-machine/buildx-{BUILDX_SUITE}"
+    if not (folder / BUILDX_PLUGIN.name).is_file():
+        if not may_install():
+            say("no docker buildx: the tests that need it are skipped")
+            return None
+        fetch_buildx(folder)
+    return folder
+
+
+def fetch_buildx(folder: Path) -> None:
+    """Unpacks the plugin from its Debian package, by lists of packages that are thrown away again."""
+    started = time.monotonic()
+    say(f"fetching {BUILDX_PACKAGE}")
+    if not DEBIAN_KEYS.is_file():
+        apt_install("debian-archive-keyring")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder.parent) as name:
+        work = Path(name)
+        for part in ("lists/partial", "cache/archives/partial", "unpacked"):
+            (work / part).mkdir(parents=True)
+        sources = work / "sources.list"
+        sources.write_text(f"deb [signed-by={DEBIAN_KEYS}] {DEBIAN_MIRROR} {BUILDX_SUITE} main\n")
+        run(["sh", "-ec", FETCH_BUILDX, "sh", str(work), BUILDX_PACKAGE], f"fetching {BUILDX_PACKAGE}")
+        folder.mkdir(exist_ok=True)
+        (work / "unpacked" / BUILDX_PLUGIN).replace(folder / BUILDX_PLUGIN.name)
+    say(f"fetched {BUILDX_PACKAGE} in {seconds_since(started)}")
 
 
 # The engine's API

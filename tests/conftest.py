@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from devrun.engine.buildx import find_buildx
 from devrun.engine.connection import Connection, find_connection
 from devrun.errors import EngineUnreachableError
 
@@ -22,3 +24,16 @@ def connection() -> Iterator[Connection]:
         pytest.skip(str(error))
     yield made
     made.close()
+
+
+@pytest.fixture
+def buildx(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker's buildx can be found; without one the test is skipped, or fails under CI."""
+    # It keeps its records there, and not in the home.
+    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path_factory.mktemp("buildx")))
+    if folder := os.environ.get("DEVRUN_TEST_BUILDX"):
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    if find_buildx(os.environ, Path.home()) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no docker buildx under CI")
+        pytest.skip("no docker buildx")

@@ -231,7 +231,7 @@ class FakeEngine:
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return that the ports which are published are listened on."""
         with self._entered("listeners"):
-            ports = self._box(container).target.ports
+            ports = self._box(container).target.published
             if self.listening is not None:
                 return self.listening
             return frozenset(("0.0.0.0", port.container_port) for port in ports)

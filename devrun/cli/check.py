@@ -23,6 +23,7 @@ from devrun.config.project import (
     TargetConfig,
     TcpCheck,
 )
+from devrun.config.session import Session
 from devrun.core.report import program_text
 from devrun.engine.protocol import Engine
 from devrun.errors import DevrunError, EngineUnreachableError, ExitCode
@@ -89,6 +90,10 @@ def _print_image(project: Project, image: ImageConfig, inputs: Inputs) -> None:
     _begin(f"image {image.name}: built from {_short(project, image.dockerfile)}{stage}")
     if inputs.context.bases:
         _say(1, f"on top of {', '.join(inputs.context.bases)}")
+    if image.platform:
+        _say(1, f"for {image.platform} (`platform`)")
+    if given := _given(image.session):
+        _say(1, f"its builds are given {given}: no reason to build it again")
     _say(1, "built again when the meaning of one of these changes:")
     _say(2, f"{_short(project, image.dockerfile)}: it says how to build")
     files = [file for file in inputs.files if file.path != image.dockerfile]
@@ -98,6 +103,16 @@ def _print_image(project: Project, image: ImageConfig, inputs: Inputs) -> None:
         _print_files(project, others)
     for problem in inputs.problems:
         _say(1, f"problem: {problem.error}" + (f" ({problem.hint})" if problem.hint else ""))
+
+
+def _given(session: Session) -> str:
+    """Return what builds may ask for; never what it is."""
+    said = {
+        "secret": [secret.id for secret in session.secrets],
+        "ssh agent": [agent.id for agent in session.agents],
+        "cache": session.caches,
+    }
+    return ", ".join(f"{kind} {name}" for kind, names in said.items() for name in names)
 
 
 def _print_files(project: Project, files: Sequence[InputFile]) -> None:
@@ -114,6 +129,8 @@ def _print_target(project: Project, target: TargetConfig, disk: Disk, engine: En
         _say(1, f"published: {_port(port)}")
     for line in describe(project, target):
         _say(1, line)
+    if target.debug_port:
+        _say(1, f"debugger: debugpy listens, on 127.0.0.1:{target.debug_port} of this machine")
     if not target.autostart:
         _say(1, "is not started by itself (`autostart = false`)")
     for line in _order(target):

@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NewType
 
+from devrun.config.session import Session
 from devrun.config.surroundings import BARE, Surroundings
 
 ImageName = NewType("ImageName", str)
@@ -149,6 +150,10 @@ class ImageConfig:
     args: Mapping[str, str] = field(default_factory=dict, repr=False)
     inputs: tuple[str, ...] = ()
     """Globs, relative to the project, of more files that decide a rebuild."""
+    platform: str | None = None
+    """None: the engine's own."""
+    session: Session = field(default_factory=Session)
+    """What its builds may ask for; it decides nothing of what they make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,13 @@ class TargetConfig:
     before_start: tuple[str, ...] = ()
     """A command that is run to its end before each start; empty: none."""
     surroundings: Surroundings = BARE
+    debug_port: int | None = None
+    """Where a debugger listens, in the container and on the host; None: it runs without one."""
+
+    @property
+    def published(self) -> tuple[Port, ...]:
+        """All ports that are shown on the host, the debugger's too."""
+        return (*self.ports, Port(self.debug_port, self.debug_port)) if self.debug_port else self.ports
 
     @property
     def spec(self) -> Spec:
@@ -213,11 +225,14 @@ class TargetConfig:
             sorted((p.container_port, p.host_port, p.protocol, p.address) for p in self.ports),
             sorted(self.env.items()),
             (self.workdir, self.user, self.stop_signal, self.stop_timeout_s, self.init, self.tty),
-            # What was added later counts where it is used: an update recreates nobody's container.
-            *([self.before_start] if self.before_start else []),
         )
+        later = {
+            "before-start": self.before_start,
+            "debug": self.debug_port,
+            "surroundings": self.surroundings.asked,
+        }
         # Who asks for none of these keeps the containers that an earlier version made.
-        asked = self.surroundings.asked
+        asked = {key: value for key, value in later.items() if value}
         return Spec(_short_hash([*said, asked] if asked else said))
 
 

@@ -37,6 +37,7 @@ from devrun.config.notation import (
     parse_volume,
 )
 from devrun.config.project import Condition, Port, RestartOn
+from devrun.config.session import agent_lines, checked_agent, checked_id
 from devrun.config.surroundings import ExtraHost, Gpus, Tmpfs
 
 _PORT = re.compile(
@@ -48,6 +49,7 @@ _SIGNAL = re.compile(r"(?:SIG)?(?:[A-Z]+[0-9]*|RTM(?:IN\+|AX-)[0-9]+)|[1-9][0-9]
 MAX_PORT = 65535
 PROGRAM_KEYS = ("script", "module", "command")
 MAX_SECONDS = 3600
+SECRET_KEYS = ("file", "env")
 ONE_OF_A_CHOICE = ("<table>", "<false>", "<list>")
 """How the alternatives of a choice are told apart; pydantic writes it into the paths of its errors."""
 IMAGE_TABLE, IMAGE_NAME = "<image table>", "<image name>"
@@ -145,6 +147,13 @@ def path_below(value: str) -> str:
     return value
 
 
+def debug_port(value: object) -> object:
+    """Refuse what is neither a choice nor a port."""
+    if isinstance(value, bool) or (isinstance(value, int) and 0 < value <= MAX_PORT):
+        return value
+    raise ValueError("must be true, or the number of a port")
+
+
 Words = Annotated[list[str], BeforeValidator(split_words)]
 Strings = Annotated[list[str], BeforeValidator(one_or_many)]
 Variables = dict[Annotated[str, AfterValidator(checked_variable)], Annotated[str, BeforeValidator(to_text)]]
@@ -176,6 +185,32 @@ class ProjectTable(Table):
     syntax_guard: bool = True
 
 
+class SecretTable(Table):
+    """One of the secrets of [image]"""
+
+    file: str | None = Field(default=None, min_length=1)
+    env: Annotated[str, AfterValidator(checked_variable)] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "SecretTable":
+        if (self.file is None) == (self.env is None):
+            raise ValueError("a secret has one of file and env")
+        return self
+
+
+def secret_table(value: object) -> object:
+    """Let a string stand for the table of a file."""
+    if not isinstance(value, str | dict):
+        raise ValueError("a secret is the path of a file, or a table")  # noqa: TRY004 - pydantic shows these
+    return {"file": value} if isinstance(value, str) else value
+
+
+Secrets = dict[
+    Annotated[str, AfterValidator(checked_id)], Annotated[SecretTable, BeforeValidator(secret_table)]
+]
+Agents = Annotated[list[Annotated[str, AfterValidator(checked_agent)]], BeforeValidator(agent_lines)]
+
+
 class ImageTable(Table):
     """[image], or [images.NAME]"""
 
@@ -184,6 +219,10 @@ class ImageTable(Table):
     stage: str | None = None
     args: Variables = {}
     inputs: Strings = []
+    platform: Annotated[str, AfterValidator(checked_platform)] | None = None
+    secrets: Secrets = {}
+    ssh: Agents = []
+    cache_from: Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(one_or_many)] = []
 
 
 class MountTable(Table):
@@ -335,6 +374,7 @@ class TargetTable(Table):
     cpus: Annotated[float, BeforeValidator(parse_cpus)] | None = None
     gpus: Annotated[Gpus, BeforeValidator(parse_gpus)] | None = None
     platform: Annotated[str, AfterValidator(checked_platform)] | None = None
+    debug: Annotated[bool | int, BeforeValidator(debug_port)] = False
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":
@@ -364,6 +404,8 @@ def known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
             table = ProjectTable
         case ("image",) | ("images", _):
             table = ImageTable
+        case ("image", "secrets", _) | ("images", _, "secrets", _):
+            table = SecretTable
         case ("mount",) | ("targets", _, "mount"):
             table = MountTable
         case ("targets", _, "healthcheck"):

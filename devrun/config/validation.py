@@ -17,6 +17,7 @@ from devrun.config.schema import (
     IMAGE_TABLE,
     ONE_OF_A_CHOICE,
     PROGRAM_KEYS,
+    SECRET_KEYS,
     File,
     Tree,
     known_keys,
@@ -82,7 +83,7 @@ class Doubts:
         """Tell whether a problem is the absence of something that was refused in an earlier round."""
         path = problem.path
         return any(
-            _is_same_branch(path, other) and _may_be_missing(other[len(path) :])
+            _is_same_branch(path, other) and _may_be_meant(other[len(path) :], _needed_keys(path))
             for other in self._beside(path)
         )
 
@@ -107,9 +108,13 @@ def validate(tree: Tree, problems: list[Problem]) -> tuple[File, Doubts]:
         tree = rest if rest != tree else {}  # what cannot be taken out takes all with it
 
 
-def _may_be_missing(rest: KeyPath) -> bool:
-    """Tell whether a refused key may be what a target lacks: its program, or an image that has one."""
-    return not rest or bool(difflib.get_close_matches(str(rest[0]), (*PROGRAM_KEYS, "image"), n=1))
+def _needed_keys(path: KeyPath) -> tuple[str, ...]:
+    """Return the keys of which a table at this place needs one."""
+    return SECRET_KEYS if "secrets" in path[1:-1] else (*PROGRAM_KEYS, "image")
+
+
+def _may_be_meant(rest: KeyPath, needed: tuple[str, ...]) -> bool:
+    return not rest or bool(difflib.get_close_matches(str(rest[0]), needed, n=1))
 
 
 def _is_same_branch(one: KeyPath, other: KeyPath) -> bool:

@@ -14,6 +14,8 @@ _NO_MODULE = re.compile(r"No module named (?P<module>\S+)$")
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 """Newer Pythons colour their tracebacks where they see a terminal."""
 
+DEBUGGER = "debugpy"
+"""The module that `debug` of a target runs."""
 SIGNALLED = 128
 """Exit codes above it say by which signal a program ended."""
 SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
@@ -39,6 +41,8 @@ def explain_exit(container: Container, tail: Sequence[str]) -> tuple[str, str]:
 
 def _remedy(error: str) -> str:
     module = _NO_MODULE.search(error)
+    if module and module["module"] == DEBUGGER:
+        return f"add {DEBUGGER} to the requirements, or take `debug` out of devrun.toml"
     return f"is {module['module']} in the requirements?" if module else ""
 
 

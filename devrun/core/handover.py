@@ -85,7 +85,7 @@ def _lets_go(state: State, name: TargetName, target: Target, ports: Ports) -> bo
 
 
 def _asked(config: TargetConfig) -> Ports:
-    return frozenset((port.host_port, port.protocol) for port in config.ports if port.host_port)
+    return frozenset((port.host_port, port.protocol) for port in config.published if port.host_port)
 
 
 def _held(target: Target) -> Ports:

@@ -22,10 +22,14 @@ class Address(NamedTuple):
 
 
 def first_address(config: TargetConfig, container: Container) -> Address | None:
-    """Return the address of the TCP port that the target names first, None where it publishes none."""
+    """Return the address of the TCP port that the target names first, None where it publishes none.
+
+    A debugger's port says nothing of the program, and the debugger would take a probe for an editor.
+    """
     wanted = [port.container_port for port in config.ports]
     # A container that is about to be recreated may publish others than the file says by now.
-    ranked = sorted(_published(container), key=lambda found: _rank(wanted, found[0]))
+    published = [found for found in _published(container) if found[0] != config.debug_port]
+    ranked = sorted(published, key=lambda found: _rank(wanted, found[0]))
     return ranked[0][1] if ranked else None
 
 

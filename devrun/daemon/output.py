@@ -160,8 +160,15 @@ class Followers:
                     f"listens on 127.0.0.1 inside its container: port {port} cannot be reached; use 0.0.0.0"
                 )
                 self._post(HintFound(time.time(), target.name, hint))
-            if listeners:
+            # A debugger listens long before the program does.
+            if _is_about(target, listeners):
                 return
+
+
+def _is_about(target: TargetConfig, listeners: frozenset[tuple[str, int]]) -> bool:
+    """Tell whether the program itself listens."""
+    ports = {listening for _, listening in listeners}
+    return bool(ports & {port.container_port for port in target.ports} if target.debug_port else ports)
 
 
 def _is_hidden(port: int, listeners: frozenset[tuple[str, int]]) -> bool:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from devrun.config.project import Command, Project, TargetConfig, TargetName
+from devrun.config.words import read_entrypoint
 from devrun.core.values import ContainerId
 from devrun.engine import labels
 from devrun.engine.cancellation import Cancellation
-from devrun.engine.command import read_entrypoint
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection
 from devrun.engine.containers import Containers
 from devrun.engine.plan import ImageFacts, Payload, payload, plan
@@ -47,11 +47,14 @@ class Before:
             return
         words = f'before-start "{shlex.join(target.before_start)}"'
         name = labels.container_name(self._project, target.name) + labels.BEFORE
-        made = self._containers.create(name, before_payload(self._project, target, facts), keep=None)
+        given = target.surroundings
+        body = before_payload(self._project, target, facts)
+        made = self._containers.create(name, body, keep=None, platform=given.platform)
         try:
+            # Its name in the network is not the target's, whose callers it would get.
+            self._containers.join(made, TargetName(name), given.networks)
             self._containers.empty_bytecode(self._containers.inspect(made), stale)
             with self._cancellable(words) as cancellation:
-                # Its name in the network is not the target's, whose callers it would get.
                 self._containers.start(made, name, TargetName(name))
                 code = self._await_end(made, cancellation, words)
             log.info("%s of %s ended with %d", words, target.name, code)
@@ -117,6 +120,7 @@ def before_payload(project: Project, target: TargetConfig, facts: ImageFacts) ->
         args=(),
         entrypoint=read_entrypoint(entrypoint).wrappers,
         ports=(),
+        debug_port=None,
         tty=False,
     )
     body = payload(project, like_it, facts, plan(project, like_it, facts), both_families=False)

@@ -55,6 +55,7 @@ class BuildRequest:
     args: Mapping[str, str] = field(repr=False)
     stage: str | None = None
     no_cache: bool = False
+    platform: str | None = None
 
     def params(self, builder: Builder) -> dict[str, str | int]:
         """Return the parameters of the API's call."""
@@ -69,7 +70,8 @@ class BuildRequest:
             "forcerm": 1,
             "nocache": int(self.no_cache),
         }
-        return {**wanted, "target": self.stage} if self.stage else wanted
+        chosen = {"target": self.stage, "platform": self.platform}
+        return {**wanted, **{key: value for key, value in chosen.items() if value}}
 
 
 def build(
@@ -104,19 +106,19 @@ def with_proxies(args: Mapping[str, str], host: str) -> dict[str, str]:
     return {name: str(value) for name, value in environment.items()} | dict(args)
 
 
-def _build_with(
-    builder: Builder,
-    connection: Connection,
-    request: BuildRequest,
+def send_patiently(
+    recipe: Recipe,
     cancellation: Cancellation,
-    progress: Callable[[BuildProgress], None],
+    begin: Callable[[], BuildSteps],
+    send: Callable[[BuildSteps], None],
 ) -> ImageId:
+    """Return the image that `send` has built, which is asked again where the context changes meanwhile."""
     tries = SEND_TRIES
     while True:
-        steps = BuildSteps(concealing(request.args), progress)
+        steps = begin()
         try:
-            _stream(builder, connection, request, cancellation, steps)
-            return _outcome(request.recipe, steps)
+            send(steps)
+            return _outcome(recipe, steps)
         except ContextUnreadableError as error:
             raise EngineError(
                 f"build context: {error}",
@@ -131,6 +133,21 @@ def _build_with(
                 ) from error
             log.info("sending the build context again: %s", error)
             cancellation.pause(SEND_PAUSE_S)
+
+
+def _build_with(
+    builder: Builder,
+    connection: Connection,
+    request: BuildRequest,
+    cancellation: Cancellation,
+    progress: Callable[[BuildProgress], None],
+) -> ImageId:
+    return send_patiently(
+        request.recipe,
+        cancellation,
+        lambda: BuildSteps(concealing(request.args), progress),
+        lambda steps: _stream(builder, connection, request, cancellation, steps),
+    )
 
 
 def _stream(

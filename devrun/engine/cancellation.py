@@ -1,7 +1,7 @@
 """Giving up a build from another thread: what it waits in is closed, and it raises BuildCancelledError."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from devrun.config.project import ImageName
@@ -16,15 +16,15 @@ class Cancellation:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
-        self._exchange: Exchange | None = None
+        self._end: Callable[[], None] | None = None
 
     def cancel(self) -> None:
         """End the build wherever it is; the engine stops it when the connection ends."""
         with self._lock:
             self._cancelled.set()
-            exchange = self._exchange
-        if exchange:
-            exchange.close()
+            end = self._end
+        if end:
+            end()
 
     def check(self) -> None:
         """Raise BuildCancelledError once the build is given up."""
@@ -38,21 +38,25 @@ class Cancellation:
 
     @contextmanager
     def exchange(self, connection: Connection, what: str) -> Iterator[Exchange]:
-        """Yield an exchange that `cancel` ends; errors begin with `what`.
+        """Yield an exchange that `cancel` ends; errors begin with `what`."""
+        with connection.exchange() as exchange, self.ending(exchange.close), connection.asking(what):
+            yield exchange
+
+    @contextmanager
+    def ending(self, end: Callable[[], None]) -> Iterator[None]:
+        """Have `cancel` call `end` while the block runs.
 
         Whatever goes wrong in it once the build is given up is the giving up.
         """
-        with connection.exchange() as exchange:
+        with self._lock:
+            self._end = end
+        try:
+            self.check()
+            yield
+        finally:
             with self._lock:
-                self._exchange = exchange
-            try:
-                self.check()
-                with connection.asking(what):
-                    yield exchange
-            finally:
-                with self._lock:
-                    self._exchange = None
-                self.check()
+                self._end = None
+            self.check()
 
 
 class Cancellations:
@@ -80,4 +84,11 @@ class Cancellations:
         with self._lock:
             cancellation = self._running.get(image)
         if cancellation:
+            cancellation.cancel()
+
+    def cancel_all(self) -> None:
+        """Give up all that runs."""
+        with self._lock:
+            running = tuple(self._running.values())
+        for cancellation in running:
             cancellation.cancel()

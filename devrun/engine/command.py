@@ -7,20 +7,15 @@ that is an interpreter gives way to it, unless it is a script or option for that
 of the target's own is always kept.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from devrun.config.debugging import debugger, traced
 from devrun.config.project import Command, ImageCommand, Module, Program, Script
+from devrun.config.words import INITS, leading_python, read_entrypoint
 
 DEFAULT_PYTHON = "python"
-
-_INTERPRETER = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)?)?t?")
-_INIT = {"tini", "tini-static", "dumb-init", "docker-init", "catatonit", "s6-svscan", "init"}
-_RUNNERS = {"uv", "poetry", "pipenv", "pdm", "hatch", "rye"}
-_VALUED = {"-W", "-X"}
-"""Options of Python that take the next word as their value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,52 +28,9 @@ class Start:
     """Which rule chose it, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """An ENTRYPOINT, taken apart."""
-
-    wrappers: tuple[str, ...]
-    interpreter: tuple[str, ...]
-    """An interpreter with its options, if that is all that follows the wrappers."""
-    rest: tuple[str, ...]
-    """Anything else that follows them."""
-    python: tuple[str, ...]
-    """The interpreter that it names anywhere, to start a script with."""
-
-
-def read_entrypoint(entrypoint: Sequence[str]) -> Reading:
-    """Take an ENTRYPOINT apart."""
-    words = tuple(entrypoint)
-    length = 0
-    while (more := _wrapper(words[length:])) > 0:
-        length += more
-    rest = words[length:]
-    python = leading_python(rest)
-    if python and python == rest:
-        return Reading(words[:length], python, (), python)
-    return Reading(words[:length], (), rest, python)
-
-
-def leading_python(words: Sequence[str]) -> tuple[str, ...]:
-    """Return the interpreter and its options at the beginning, empty where there is none."""
-    found = tuple(words)
-    at = 1 if found and PurePosixPath(found[0]).name == "env" else 0
-    if not found[at:] or not is_python(found[at]):
-        return ()
-    at += 1
-    while at < len(found) and _is_option(found[at]):
-        at += 2 if found[at] in _VALUED else 1
-    return found[:at]
-
-
-def is_python(word: str) -> bool:
-    """Tell whether a program is a Python interpreter, by its name."""
-    return bool(_INTERPRETER.fullmatch(PurePosixPath(word).name))
-
-
 def has_init(entrypoint: Sequence[str]) -> bool:
     """Tell whether the image brings an init of its own, over which a second one would complain."""
-    return bool(entrypoint) and PurePosixPath(entrypoint[0]).name in _INIT
+    return bool(entrypoint) and PurePosixPath(entrypoint[0]).name in INITS
 
 
 def choose_start(
@@ -90,18 +42,25 @@ def choose_start(
     override: tuple[str, ...] | None,
     script: str,
     python: str = DEFAULT_PYTHON,
+    debug_port: int | None = None,
 ) -> Start:
     """Return what to start.
 
     `entrypoint` and `command` are the image's, `override` the target's `entrypoint`; `script` is the
-    script's path in the container, `python` the interpreter where the image names none.
+    script's path in the container, `python` the interpreter where the image names none. Where a debugger is
+    to listen on a port, it runs the program.
     """
+    tracer = debugger(debug_port) if debug_port else ()
     match program:
         case Script():
-            return _start_python((script, *args), override, entrypoint, command, python)
+            return _start_python((*tracer, script, *args), override, entrypoint, command, python)
         case Module(name=name):
-            return _start_python(("-m", name, *args), override, entrypoint, command, python)
+            return _start_python((*tracer, "-m", name, *args), override, entrypoint, command, python)
         case Command(argv=argv):
+            words = (*(override or ()), *argv, *args)
+            found = traced(words, debug_port, python) if debug_port else None
+            if found:
+                return _start_command(found, override and (), entrypoint)
             return _start_command((*argv, *args), override, entrypoint)
         case ImageCommand():
             if override is not None:
@@ -154,26 +113,3 @@ def _explicit(words: tuple[str, ...], length: int, rule: str) -> Start:
     """Return a start that owes nothing to the image; an empty entrypoint would mean the image's own."""
     length = max(1, length)
     return Start(words[:length], words[length:], rule)
-
-
-def _wrapper(words: tuple[str, ...]) -> int:
-    """Return how many words at the beginning only wrap what follows them."""
-    name = PurePosixPath(words[0]).name if words else ""
-    if name in _INIT:
-        return _through_options(words, 1)
-    if name in _RUNNERS and words[1:2] == ("run",):
-        return _through_options(words, 2)
-    return int(name.endswith(".sh") or name.startswith("docker-entrypoint"))
-
-
-def _through_options(words: tuple[str, ...], at: int) -> int:
-    while at < len(words) and words[at].startswith("-"):
-        at += 1
-        if words[at - 1] == "--":
-            break
-    return at
-
-
-def _is_option(word: str) -> bool:
-    # After -c, -m and - comes a program: that is no longer an interpreter with options only.
-    return word.startswith("-") and word not in ("-", "--") and not re.match(r"-[A-Za-z]*[cm]", word)

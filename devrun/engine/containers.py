@@ -168,10 +168,12 @@ class Containers:
     def _port_taken(self, name: str, port: int, status: int) -> RefusedError:
         with self._connection.asking("list containers"):
             running = self._client.containers()
+        debugged = any(target.debug_port == port for target in self._project.targets.values())
+        key = f"debug = {port + 1}" if debugged else f'ports = ["{port + 1}:..."]'
         return RefusedError(
             f'start container "{name}": port {port} is taken by {holder(port, running)}',
             status,
-            hint=f'end that, or choose another port in {self._project.file_name}: ports = ["{port + 1}:..."]',
+            hint=f"end that, or choose another port in {self._project.file_name}: {key}",
         )
 
     def _ended(self, container: str, signal: str, seconds: float) -> bool:

@@ -250,6 +250,7 @@ class DockerEngine:
     def close(self) -> None:
         """End all streams and calls."""
         self._connection.close()
+        self._images.close()
 
     def _read_log(
         self,

@@ -24,6 +24,24 @@ _NOT_IN_CONTEXT = (
     re.compile(r"(?:COPY|ADD) failed: (?:no source files were specified|.*stat (?P<path>\S+): no such file)"),
 )
 _NO_STAGE = re.compile(r"target stage \"?([^\" ]+)\"? could not be found|failed to reach build target (\S+)")
+_NOT_GIVEN = (
+    (
+        re.compile(r"secret ([^\s:]+):? not found"),
+        r"the build is given no secret \1",
+        r'name it in devrun.toml, under [image]: secrets = { \1 = "FILE" }',
+    ),
+    (
+        re.compile(r"(?:unset ssh forward|no SSH) key \"?([^\s\"]+)"),
+        r"the build is given no ssh agent \1",
+        r'name it in devrun.toml, under [image]: ssh = ["\1"]',
+    ),
+    (
+        # An ONBUILD instruction of the base image is seen by the engine only.
+        re.compile("no active sessions"),
+        "its base image needs a build session",
+        "name the secrets or the agent in devrun.toml, under [image]: secrets = ..., ssh = true",
+    ),
+)
 _NOISE = re.compile(
     r"failed to solve(?: with frontend \S+)?: "
     r"|failed to (?:create LLB definition|compute cache key|load cache key): "
@@ -91,11 +109,10 @@ def _cause(recipe: Recipe, message: str, exit_code: int | None) -> tuple[str, st
                 f"{what} is not in the build context",
                 f"is it below {recipe.context}, and not left out by the ignore file?",
             )
-    if "no active sessions" in message:
-        return (
-            "it needs a build session; devrun does not do that yet",
-            "leave secrets and ssh out of the build",
-        )
+    for pattern, cause, hint in _NOT_GIVEN:
+        found = pattern.search(message)
+        if found:
+            return found.expand(cause), found.expand(hint)
     return explain(_NOISE.sub("", message))
 
 

@@ -1,4 +1,4 @@
-"""What a Dockerfile asks of the engine beyond its instructions: a frontend, a build session.
+"""What a build asks of the engine beyond its instructions: a frontend, a build session.
 
 BuildKit in the engine reads Dockerfiles by itself. A `# syntax=` line makes it fetch another frontend
 image, which old engines can do only through a session that answers for credentials, and which the official
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from devrun.errors import EngineError
+from devrun.config.project import ImageConfig
 
 _DIRECTIVE = re.compile(r"\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$")
 _OFFICIAL = re.compile(
@@ -31,46 +31,54 @@ class _Stage:
     instructions: tuple[tuple[int, str], ...]
 
 
-def official_frontend(text: str, name: str) -> str | None:
-    """Return the official frontend's image that a `# syntax=` line asks for, None without such a line.
-
-    Any other frontend is an error, which begins with `name`, the Dockerfile's.
-    """
-    for number, (key, value) in enumerate(_directives(_lines(text)), 1):
-        if key == "syntax" and not _OFFICIAL.fullmatch(value):
-            raise EngineError(
-                f"{name}:{number}: the frontend {value} needs a build session; devrun does not do that yet",
-                hint="take the line out, or let it say docker/dockerfile:1",
-            )
-        if key == "syntax":
-            return value
-    return None
+def official_frontend(text: str) -> str | None:
+    """Return the official frontend's image that a `# syntax=` line asks for, None without such a line."""
+    said = dict(_directives(_lines(text))).get("syntax", "")
+    return said if _OFFICIAL.fullmatch(said) else None
 
 
 def without_syntax(text: str) -> str:
-    """Return the Dockerfile as the engine's own frontend takes it, with the same line numbers."""
+    """Return the Dockerfile as the engine's own frontend takes it, with the same line numbers.
+
+    One for a foreign frontend stays as it is.
+    """
+    if official_frontend(text) is None:
+        return text
     lines = _lines(text)
     keys = [key for key, _ in _directives(lines)]
-    if "syntax" not in keys:
-        return text
     kept = [line for key, line in zip(keys, lines, strict=False) if key != "syntax"]
     # An empty line ends the directives, so those that replace the lost ones go below the others.
     return "\n".join([*kept, *[""] * (len(keys) - len(kept)), *lines[len(keys) :]])
 
 
-def refuse_sessions(text: str, stage: str | None, name: str) -> None:
-    """Raise EngineError where building the stage needs secrets or an ssh agent."""
+def session_need(image: ImageConfig, text: str, name: str) -> str:
+    """Return what needs a build session, in the words of an error's beginning; empty where nothing does.
+
+    `text` is the Dockerfile's, `name` what it is called.
+    """
+    if image.session.needed_by:
+        return f"`{image.session.needed_by}` of image {image.name}"
+    return _foreign_frontend(image, text, name) or _session_mount(text, image.stage, name)
+
+
+def _foreign_frontend(image: ImageConfig, text: str, name: str) -> str:
+    said = image.args.get("BUILDKIT_SYNTAX")
+    if said and not _OFFICIAL.fullmatch(said):
+        return f"the frontend {said}, by the argument BUILDKIT_SYNTAX,"
+    for number, (key, value) in enumerate(_directives(_lines(text)), 1):
+        if key == "syntax" and not _OFFICIAL.fullmatch(value):
+            return f"{name}:{number}: the frontend {value}"
+    return ""
+
+
+def _session_mount(text: str, stage: str | None, name: str) -> str:
     for wanted in _needed(_stages(text), stage):
         for line, instruction in wanted.instructions:
             flags = _FLAGGED.match(instruction)
             found = flags and _SESSION_MOUNT.search(flags[1])
             if found:
-                raise EngineError(
-                    f"{name}:{line}: RUN --mount=type={found[1].lower()} needs a build session; "
-                    "devrun does not do that yet",
-                    hint="build that stage with `docker build`, tag it, and start FROM the tag",
-                    step=instruction,
-                )
+                return f"{name}:{line}: RUN --mount=type={found[1].lower()}"
+    return ""
 
 
 def _lines(text: str) -> list[str]:

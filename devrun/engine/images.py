@@ -14,16 +14,18 @@ from devrun.config.names import image_tag
 from devrun.config.project import ImageConfig, ImageName, Project
 from devrun.core.values import BuildContext, Built, Fingerprint, ImageId
 from devrun.engine.build import BuildRequest, build, with_proxies
+from devrun.engine.buildx import require_buildx
 from devrun.engine.cancellation import Cancellation, Cancellations
 from devrun.engine.connection import Connection, RefusedError
 from devrun.engine.context import dockerfile_name, pack
 from devrun.engine.failure import DockerfileError, Recipe
-from devrun.engine.frontend import official_frontend, refuse_sessions, without_syntax
+from devrun.engine.frontend import official_frontend, session_need, without_syntax
 from devrun.engine.labels import IMAGE, label_list, project_labels
 from devrun.engine.lookup import look_up
 from devrun.engine.output import NS, parse_ns
 from devrun.engine.protocol import BuildProgress
 from devrun.engine.pull import ensure_base
+from devrun.engine.session_build import SessionBuild
 from devrun.errors import EngineError
 
 OWN_HEREDOCS_VERSION = (1, 42)
@@ -77,17 +79,25 @@ class Images:
         with self._builds.running(image.name) as cancellation:
             request = self._request(image, fingerprint, context, no_cache=no_cache)
             name = request.recipe.name
-            frontend = official_frontend(context.dockerfile, name)
-            refuse_sessions(context.dockerfile, image.stage, name)
+            frontend = official_frontend(context.dockerfile)
+            make = self._way(image, session_need(image, context.dockerfile, name), cancellation, progress)
             for base in context.bases:
-                ensure_base(self._connection, base, name, cancellation, progress, anew=pull)
+                ensure_base(
+                    self._connection,
+                    base,
+                    name,
+                    cancellation,
+                    progress,
+                    anew=pull,
+                    platform=image.platform,
+                )
             try:
-                made = build(self._connection, request, cancellation, progress)
+                made = make(request)
             except DockerfileError as error:
                 if not frontend or _numbers(self._connection.version) >= OWN_HEREDOCS_VERSION:
                     raise
                 self._fetch_frontend(frontend, error, cancellation, progress)
-                made = build(self._connection, _untouched(request, context), cancellation, progress)
+                made = make(_untouched(request, context))
         built = self._inspect(request.tag, self._tag(image.name, ""))
         # A tag that is gone already is the next inspection's to notice.
         return built or Built(fingerprint, made, 0.0)
@@ -116,6 +126,10 @@ class Images:
             if refused.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                 raise
 
+    def close(self) -> None:
+        """Give up all running builds."""
+        self._builds.cancel_all()
+
     def _tag(self, image: ImageName, fingerprint: str) -> str:
         return image_tag(self._project.slug, image, fingerprint)
 
@@ -138,7 +152,21 @@ class Images:
             args=with_proxies(image.args, self._connection.endpoint.host),
             stage=image.stage,
             no_cache=no_cache,
+            platform=image.platform,
         )
+
+    def _way(
+        self,
+        image: ImageConfig,
+        need: str,
+        cancellation: Cancellation,
+        progress: Callable[[BuildProgress], None],
+    ) -> Callable[[BuildRequest], ImageId]:
+        """Return how to build: through the engine's API, or with what `need` says through docker's client."""
+        if not need:
+            return lambda request: build(self._connection, request, cancellation, progress)
+        prepared = SessionBuild.prepare(require_buildx(need), image, self._project.root)
+        return lambda request: prepared.run(self._connection, request, cancellation, progress)
 
     def _fetch_frontend(
         self,

@@ -18,6 +18,8 @@ STOP_TIMEOUT_S = 2
 """For images that devrun builds: long enough to close a database, short enough to wait for."""
 BYTECODE_PREFIX = "/tmp/.devrun-bytecode"
 """Outside the mount: containers neither litter the source tree nor read what its own Python compiled."""
+FROZEN_WARNING = "PYDEVD_DISABLE_FILE_VALIDATION"
+"""By it debugpy does not warn at each start that it may miss breakpoints in Python's own frozen modules."""
 
 Payload = dict[str, object]
 
@@ -80,6 +82,7 @@ def plan(project: Project, target: TargetConfig, facts: ImageFacts) -> Container
         override=target.entrypoint,
         script=script,
         python=python.name if python else DEFAULT_PYTHON,
+        debug_port=target.debug_port,
     )
     init = target.init if target.init is not None else not has_init(start.entrypoint or facts.entrypoint)
     env, env_words = _env(target, facts, shown)
@@ -121,11 +124,15 @@ def _env(target: TargetConfig, facts: ImageFacts, shown: Shown | None) -> tuple[
     known = {**facts.env, **target.env}
     added = {} if "PYTHONUNBUFFERED" in known else {"PYTHONUNBUFFERED": "1"}
     words = []
+    if target.debug_port:
+        words.append(f"a debugger listens on port {target.debug_port}: debugpy, which the image has to have")
+        # It would warn of a thing that it does not do in any container.
+        added |= {} if FROZEN_WARNING in known else {FROZEN_WARNING: "1"}
     # An empty value means the same to Python as none, but it is somebody's decision.
     settled = known.get("PYTHONDONTWRITEBYTECODE") or "PYTHONPYCACHEPREFIX" in known
     if shown and facts.python and facts.python.can_write and not settled:
         added["PYTHONPYCACHEPREFIX"] = BYTECODE_PREFIX
-        words = [f"byte code goes to {BYTECODE_PREFIX}, out of the mounted folder"]
+        words.append(f"byte code goes to {BYTECODE_PREFIX}, out of the mounted folder")
     return {**added, **host_env(target.surroundings, known, target.env), **target.env}, words
 
 
@@ -145,7 +152,7 @@ def payload(
         "StopTimeout": STOP_TIMEOUT_S if target.stop_timeout_s is None else target.stop_timeout_s,
         "Hostname": target.surroundings.hostname,
         "Labels": _labels(project, target, facts.python, chosen.shown),
-        "ExposedPorts": {_port(port): {} for port in target.ports},
+        "ExposedPorts": {_port(port): {} for port in target.published},
         "HostConfig": _host_config(project, target, chosen, both_families=both_families),
         "NetworkingConfig": {
             "EndpointsConfig": {labels.network_name(project): {"Aliases": [str(target.name)]}}
@@ -166,7 +173,7 @@ def _host_config(
         # What the machine's daemon is set to may not be readable, and is not limited unless told.
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         "Mounts": [*_mounts(chosen.shown), *volume_mounts(project, target.surroundings.volumes)],
-        "PortBindings": _bindings(target.ports, both_families=both_families),
+        "PortBindings": _bindings(target.published, both_families=both_families),
         **host_config(target),
     }
 

@@ -9,9 +9,9 @@ import threading
 from dataclasses import replace
 
 from devrun.config.project import Project, TargetConfig
+from devrun.config.words import leading_python
 from devrun.core.values import ImageId
 from devrun.engine import labels
-from devrun.engine.command import leading_python
 from devrun.engine.connection import Connection, RefusedError
 from devrun.engine.plan import BYTECODE_PREFIX, ImageFacts, Python, needs_python
 

@@ -69,14 +69,16 @@ def ensure_base(
     progress: Report,
     *,
     anew: bool = False,
+    platform: str | None = None,
 ) -> None:
     """Return once the engine has the image; raises EngineError, which names the Dockerfile that wants it.
 
-    `anew`: as the registry has it now, even where the engine has one of that name.
+    `anew`: as the registry has it now, even where the engine has one of that name. One of another platform
+    is left alone: others build on it, and BuildKit itself fetches what it needs.
     """
     if base == NOTHING or (not anew and look_up(connection, base) is not None):
         return
-    wanted = Wanted(base, f"base image {base} of {dockerfile}", dockerfile, f"FROM {base}")
+    wanted = Wanted(base, f"base image {base} of {dockerfile}", dockerfile, f"FROM {base}", platform)
     pull(connection, wanted, cancellation, progress)
 
 

@@ -72,6 +72,20 @@ class BuildSteps:
         if isinstance(item, dict):
             self._take_item(item)
 
+    def take_trace(self, trace: Trace) -> None:
+        """Take one message of BuildKit's trace."""
+        self._learn(trace)
+        for vertex in trace.vertexes:
+            self._take_vertex(vertex)
+        for status in trace.statuses:
+            self._take_status(status)
+        for log in trace.logs:
+            self._take_log(log)
+
+    def fail(self, message: str) -> None:
+        """Take note that the build ended with an error."""
+        self.error = self._conceal(message)
+
     @property
     def failed(self) -> Step | None:
         """The step that failed: the one that says why, else the last one of the classic builder."""
@@ -83,7 +97,7 @@ class BuildSteps:
     def _take_item(self, item: Mapping[str, object]) -> None:
         aux, text = item.get("aux"), item.get("stream")
         if item.get("id") == "moby.buildkit.trace" and isinstance(aux, str):
-            self._take_trace(aux)
+            self._take_encoded(aux)
         elif isinstance(aux, dict) and isinstance(aux.get("ID"), str):
             self.image = ImageId(aux["ID"])
         elif isinstance(text, str):
@@ -94,21 +108,15 @@ class BuildSteps:
     def _take_error(self, item: Mapping[str, object]) -> None:
         detail = item.get("errorDetail")
         code = detail.get("code") if isinstance(detail, dict) else None
-        self.error = self._conceal(str(item["error"]))
+        self.fail(str(item["error"]))
         self.exit_code = code if isinstance(code, int) and code else None
 
-    def _take_trace(self, encoded: str) -> None:
+    def _take_encoded(self, encoded: str) -> None:
         try:
             trace = decode_trace(base64.b64decode(encoded))
         except (ValueError, binascii.Error):
             return
-        self._learn(trace)
-        for vertex in trace.vertexes:
-            self._take_vertex(vertex)
-        for status in trace.statuses:
-            self._take_status(status)
-        for log in trace.logs:
-            self._take_log(log)
+        self.take_trace(trace)
 
     def _learn(self, trace: Trace) -> None:
         """Know all steps of the message before telling of one, so that their number is right."""

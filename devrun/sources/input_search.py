@@ -38,6 +38,8 @@ class Search:
     known: dict[Path, str]
     hash_file: HashFile
     read: Read
+    given: dict[Path, str] = field(default_factory=dict)
+    """Files that are given to builds and decide nothing; a failed build may do with another one of them."""
     files: dict[Path, InputFile] = field(default_factory=dict)
     reasons: dict[Path, str] = field(default_factory=dict)
     """Why a file, present or not, puts the fingerprint in doubt."""
@@ -50,7 +52,7 @@ class Search:
 
     def judge(self, entries: Sequence[Entry]) -> None:
         """Sort the entries of a context into those that decide and those that do not."""
-        self.reasons |= self.known
+        self.reasons |= self.given | self.known
         for entry in entries:
             verdict = self.rules.verdict(entry.name)
             if verdict is None:
@@ -78,8 +80,8 @@ class Search:
             self.reasons.setdefault(path, "named by an instruction, and not there")
 
     def written(self) -> list[tuple[str, str]]:
-        """Return the bytes' hashes of all files that count by their meaning."""
-        return sorted((str(path), self._bytes(path)) for path in {*self.understood, *self.known})
+        """Return the bytes' hashes of all files that count by their meaning, or not at all."""
+        return sorted((str(path), self._bytes(path)) for path in {*self.understood, *self.known, *self.given})
 
     def _add(self, entry: Entry, name: str, verdict: Verdict) -> None:
         reached = self.files.get(entry.path)

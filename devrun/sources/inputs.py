@@ -121,7 +121,8 @@ def find_inputs(
     )
     known = {image.dockerfile: "the Dockerfile", **ignore_files}
     known |= {Path(os.path.realpath(file)): reason for file, reason in known.items()}
-    search = Search(rules, known, hash_file, read)
+    given = {file: f"the secret {name}" for name, file in _secret_files(image)}
+    search = Search(rules, known, hash_file, read, given)
     search.judge(entries)
     search.wish()
     missing = tuple(_missing(context, said_takes, entries, ignored))
@@ -131,7 +132,9 @@ def find_inputs(
     return Inputs(
         files=tuple(search.files.values()),
         fingerprint=Fingerprint(_digest([said, sorted(search.contents.items())])),
-        spelling=Spelling(_digest([said, search.written(), [source for source, _ in missing]])),
+        spelling=Spelling(
+            _digest([said, search.written(), [source for source, _ in missing], repr(image.session)])
+        ),
         context=BuildContext(text, tuple((f.path, f.name) for f in search.files.values() if f.name), bases),
         watched=frozenset(search.reasons),
         problems=(
@@ -178,6 +181,14 @@ def _read_dockerfile(image: ImageConfig, read: Read) -> tuple[str, Dockerfile | 
     except DockerfileError as error:
         return text, None, [Problem(error.message, error.hint)]
     return text, dockerfile, []
+
+
+def _secret_files(image: ImageConfig) -> Iterator[tuple[str, Path]]:
+    """Yield the files of secrets, as they are named and where they lie."""
+    for secret in image.session.secrets:
+        if secret.file:
+            yield secret.id, secret.file
+            yield secret.id, Path(os.path.realpath(secret.file))
 
 
 def _read_ignore_file(image: ImageConfig, context: Path, read: Read) -> tuple[IgnoreRules, dict[Path, str]]:
@@ -240,9 +251,10 @@ def _siblings(context: Path, source: str, ignored: IgnoreRules) -> tuple[Entry, 
 
 def _said(image: ImageConfig, text: str, dockerfile: Dockerfile | None) -> list[object]:
     """Return what the Dockerfile and devrun.toml say, as far as it can have an effect."""
+    platform = [image.platform] if image.platform else []
     if dockerfile:
-        return [FINGERPRINT_VERSION, meaning(dockerfile, image.stage, image.args)]
-    return [FINGERPRINT_VERSION, text, sorted(image.args.items()), image.stage]
+        return [FINGERPRINT_VERSION, meaning(dockerfile, image.stage, image.args), *platform]
+    return [FINGERPRINT_VERSION, text, sorted(image.args.items()), image.stage, *platform]
 
 
 def _ignoring(ignored: IgnoreRules) -> list[str]:

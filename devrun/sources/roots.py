@@ -33,6 +33,8 @@ def _single_files(project: Project, outermost: list[Path]) -> list[Root]:
     dockerfiles = {image.dockerfile for image in project.built_images}
     named = {*dockerfiles, *(path.with_name(f"{path.name}.dockerignore") for path in dockerfiles)}
     named |= {*project.env_files, *([project.file] if project.file else [])}
+    secrets = (secret.file for image in project.built_images for secret in image.session.secrets)
+    named |= set(filter(None, secrets))
     folders: defaultdict[Path, set[str]] = defaultdict(set)
     for file in {path for name in named for path in (Path(os.path.abspath(name)), name.resolve())}:  # noqa: PTH100
         if not any(file.is_relative_to(root) for root in outermost):

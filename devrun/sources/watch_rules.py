@@ -135,6 +135,7 @@ def _wanted(project: Project) -> Wanted:
         files.append(target.mount.source if target.mount else None)
     for image in project.built_images:
         files += [image.dockerfile, _own_ignore_file(image.dockerfile), image.context]
+        files += [secret.file for secret in image.session.secrets]
         globs += image.inputs
     return Wanted.of(names | {os.path.relpath(file, project.root) for file in files if file}, globs)
 

@@ -80,6 +80,15 @@ watched: 5 files in 1 folder
             "healthy: when pg_isready ends with 0 in its container (`healthcheck`)",
         ),
         ("ports = [80]", "published: port 80 of the container as a free port of this machine"),
+        ("debug = 6000", "debugger: debugpy listens, on 127.0.0.1:6000 of this machine"),
+        (
+            '[image]\nplatform = "linux/arm64"',
+            "for linux/arm64 (`platform`)",
+        ),
+        (
+            '[image]\nsecrets = { pip = "pip.conf", npm.env = "NPM" }\nssh = true',
+            "its builds are given secret pip, secret npm, ssh agent default: no reason to build it again",
+        ),
         ('ports = ["0.0.0.0:1:2/udp"]', "published: port 2/udp of the container as port 1 of 0.0.0.0"),
         (
             'volumes = "./src:/etc/src:ro"',

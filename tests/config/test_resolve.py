@@ -19,6 +19,7 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
+from devrun.config.session import Secret, Session, SshAgent
 
 Read = Callable[..., Project]
 Target = Callable[[str], TargetConfig]
@@ -86,6 +87,10 @@ context = "./docker"
 stage = "dev"
 args = { VERSION = 3.13, DEBUG = true }
 inputs = ["schema/*.sql"]
+platform = "linux/arm64"
+secrets = { pip = { file = "./pip.conf" }, npm = { env = "NPM_TOKEN" }, netrc = "/etc/netrc" }
+ssh = ["default", "git=keys/git"]
+cache-from = "team/app:cache"
 [targets]
 web = "app.py"
 """)
@@ -96,6 +101,16 @@ web = "app.py"
         stage="dev",
         args={"VERSION": "3.13", "DEBUG": "true"},
         inputs=("schema/*.sql",),
+        platform="linux/arm64",
+        session=Session(
+            (
+                Secret("pip", root / "pip.conf"),
+                Secret("npm", variable="NPM_TOKEN"),
+                Secret("netrc", Path("/etc/netrc")),
+            ),
+            (SshAgent(), SshAgent("git", root / "keys" / "git")),
+            ("team/app:cache",),
+        ),
     )
     assert (project.name, project.ignore) == ("shop", ("*.log",))
 

@@ -67,6 +67,8 @@ DECIDING = [
     replace(TARGET, tty=True),
     replace(TARGET, before_start=("migrate",)),
     replace(TARGET, surroundings=Surroundings(hostname="shop")),
+    replace(TARGET, debug_port=5678),
+    replace(TARGET, debug_port=5679),
 ]
 INDIFFERENT = [
     replace(TARGET, watch=("*.html",)),

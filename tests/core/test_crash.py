@@ -113,3 +113,11 @@ def test_otherwise_the_exit_code_is_all_there_is(code: int, text: str) -> None:
 def test_a_traceback_without_its_end_is_no_exception() -> None:
     """The lines that were kept begin or end anywhere."""
     assert explained('  File "/app/app.py", line 2, in main\n    main()') == ("exited with 1", "")
+
+
+def test_a_debugger_that_is_not_there_is_told_with_both_ways_out() -> None:
+    """Nothing of the project imports it."""
+    assert explained("/usr/local/bin/python: No module named debugpy") == (
+        "/usr/local/bin/python: No module named debugpy",
+        "add debugpy to the requirements, or take `debug` out of devrun.toml",
+    )

@@ -531,6 +531,20 @@ def test_a_port_goes_from_one_target_to_another(both: Story) -> None:
     ]
 
 
+def test_a_port_of_a_debugger_is_handed_over_too(both: Story) -> None:
+    """The engine knows no difference."""
+    both.reloaded(replace(both.config("job"), debug_port=8000))
+    both.settle()
+    both.reloaded(replace(both.config(), debug_port=8000), replace(both.config("job"), debug_port=None))
+
+    assert both.settle() == [
+        "target job: RecreateContainer (devrun.toml changed)",
+        "target web: RecreateContainer (devrun.toml changed)",
+        UP_TO_DATE,
+        "target job: up to date",
+    ]
+
+
 def test_ports_are_exchanged(both: Story) -> None:
     """One of the two has to stop first."""
     other = (Port(80, 9000),)

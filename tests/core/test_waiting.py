@@ -417,6 +417,22 @@ def test_a_port_is_found_where_it_is_published(story: Story) -> None:
     assert address_of(container, 81) is None
 
 
+@pytest.mark.parametrize(
+    ("ports", "address"),
+    [
+        (("127.0.0.1:5678->5678/tcp",), None),
+        (("127.0.0.1:5678->5678/tcp", "127.0.0.1:8080->80/tcp"), Address("127.0.0.1", 8080)),
+    ],
+)
+def test_a_debugger_says_nothing_of_its_program(
+    story: Story, ports: tuple[str, ...], address: Address | None
+) -> None:
+    """It listens long before, and would take the question for an editor."""
+    config = replace(story.project.targets[WEB], debug_port=5678)
+
+    assert first_address(config, replace(story.container(), ports=ports)) == address
+
+
 def test_every_ending_has_an_exit_code() -> None:
     """Scripts go by it."""
     assert {ending: EXIT_CODES[ending.value] for ending in Ending} == {

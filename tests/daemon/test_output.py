@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -261,6 +261,24 @@ def test_a_port_served_on_loopback_only_is_hinted_at(
 
     hints = {event.hint for event in scene.events.items if isinstance(event, HintFound)}
     assert any("port 5000 cannot be reached" in hint for hint in hints) is is_hidden
+
+
+@pytest.mark.parametrize(
+    ("debug_port", "ports", "expected"),
+    [
+        (None, {6000}, True),
+        (None, set(), False),
+        (5678, {5678, 40000}, False),
+        (5678, {5678, 5000}, True),
+    ],
+)
+def test_a_debugger_that_listens_does_not_end_the_search(
+    scene: Scene, debug_port: int | None, ports: set[int], *, expected: bool
+) -> None:
+    """The program listens later, and may do so on the loopback only."""
+    target = replace(scene.target, debug_port=debug_port)
+
+    assert output._is_about(target, frozenset(("127.0.0.1", port) for port in ports)) is expected
 
 
 def test_whoever_shows_the_lines_and_fails_ends_the_following_only(

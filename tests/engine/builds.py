@@ -14,6 +14,7 @@ import pytest
 from devrun.config.find import root_key
 from devrun.config.names import project_slug
 from devrun.config.project import ImageConfig, ImageName, Project
+from devrun.config.session import Session
 from devrun.core.values import BuildContext, Built, Fingerprint
 from devrun.engine.connection import Connection
 from devrun.engine.images import Images
@@ -54,20 +55,30 @@ class Workshop:
         args: Mapping[str, str] | None = None,
         stage: str | None = None,
         bases: tuple[str, ...] = (BASE,),
+        platform: str | None = None,
+        session: Session | None = None,
     ) -> Built:
         """Build with all files of the folder as the context."""
         self.write("Dockerfile", dockerfile)
         files = tuple(
             (path, str(path.relative_to(self.root))) for path in self.root.rglob("*") if not path.is_dir()
         )
-        image = ImageConfig(IMAGE, self.root / "Dockerfile", self.root, stage, args or {})
+        image = ImageConfig(
+            IMAGE,
+            self.root / "Dockerfile",
+            self.root,
+            stage,
+            args or {},
+            platform=platform,
+            session=session or Session(),
+        )
         context = BuildContext(dockerfile, files, bases)
         return self.images.build_image(image, Fingerprint(fingerprint), context, self._take)
 
-    def failure(self, dockerfile: str) -> EngineError:
+    def failure(self, dockerfile: str, *, session: Session | None = None) -> EngineError:
         """Return the error that the build ends with."""
         with pytest.raises(EngineError) as caught:
-            self.build(dockerfile)
+            self.build(dockerfile, session=session)
         return caught.value
 
     def cancel(self) -> None:

@@ -69,5 +69,5 @@ def ports_of(target: TargetConfig) -> tuple[str, ...]:
     """Return the published ports, as the engine's container shows them."""
     return tuple(
         f"{port.address or '127.0.0.1'}:{port.host_port}->{port.container_port}/{port.protocol}"
-        for port in target.ports
+        for port in target.published
     )

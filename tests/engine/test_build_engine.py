@@ -7,6 +7,7 @@ import pytest
 
 from devrun.engine.connection import Connection
 from devrun.engine.images import OWN_HEREDOCS_VERSION
+from devrun.engine.lookup import look_up
 from devrun.errors import EngineError
 from tests.engine.builds import BASE, FROM, Workshop, open_workshop
 
@@ -169,14 +170,14 @@ def test_an_old_engine_uses_the_frontend_that_is_asked_for(workshop: Workshop) -
     assert "exit code" in error.message
 
 
-def test_secrets_are_refused_before_anything_is_built(workshop: Workshop) -> None:
-    """The error is plain, and no step has run."""
-    error = workshop.failure(FROM + "RUN --mount=type=secret,id=token cat /run/secrets/token\n")
+def test_a_platform_needs_no_session(workshop: Workshop) -> None:
+    """The engine is told of it, and the image is of it."""
+    workshop.write("app.py")
+    built = workshop.build("FROM scratch\nCOPY app.py /\n", bases=(), platform="linux/arm64")
 
-    assert error.message == (
-        "Dockerfile:2: RUN --mount=type=secret needs a build session; devrun does not do that yet"
-    )
-    assert workshop.told == []
+    about = look_up(workshop.connection, built.id)
+    assert about
+    assert about["Architecture"] == "arm64"
 
 
 def test_a_whole_context_is_copied_with_modes_and_links(workshop: Workshop) -> None:

@@ -90,9 +90,22 @@ def test_a_missing_stage_is_named(text: str) -> None:
     assert "`stage`" in error.hint
 
 
-def test_a_session_that_is_missing_is_told() -> None:
-    """Some needs are seen only by the builder."""
-    assert message("no active sessions") == "RUN make: it needs a build session; devrun does not do that yet"
+@pytest.mark.parametrize(
+    ("said", "cause", "hint"),
+    [
+        ("failed to solve: secret pip not found: not found", "the build is given no secret pip", "{ pip ="),
+        ("failed to solve: secret pip: not found", "the build is given no secret pip", "{ pip ="),
+        ("x: unset ssh forward key default", "the build is given no ssh agent default", '["default"]'),
+        ('no SSH key "git" forwarded from the client', "the build is given no ssh agent git", '["git"]'),
+        ("no active sessions", "its base image needs a build session", "secrets = "),
+    ],
+)
+def test_what_the_build_was_not_given_is_told(said: str, cause: str, hint: str) -> None:
+    """Some needs are seen only by the builder; the hint says what to write."""
+    error = build_error(RECIPE, said, None, Step("RUN make"))
+
+    assert error.message == f"RUN make: {cause}"
+    assert hint in error.hint
 
 
 def test_a_full_disk_is_told_with_its_reason() -> None:

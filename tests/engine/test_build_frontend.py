@@ -1,23 +1,26 @@
 """What a Dockerfile asks of the engine: its frontend, a session."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from devrun.engine.frontend import official_frontend, refuse_sessions, without_syntax
-from devrun.errors import EngineError
+from devrun.config.project import ImageConfig, ImageName
+from devrun.config.session import Session, SshAgent
+from devrun.engine.frontend import official_frontend, session_need, without_syntax
 
 SECRET = "RUN --mount=type=secret,id=x true"
 FROM = "FROM base"
 
 
-def refusal(text: str, stage: str | None) -> str:
-    """Return the message of the error, empty where there is none."""
-    try:
-        refuse_sessions(text, stage, "Dockerfile")
-    except EngineError as error:
-        return error.message
-    return ""
+def need(
+    text: str, stage: str | None = None, *, args: dict[str, str] | None = None, session: Session | None = None
+) -> str:
+    """Return what needs a session, empty where nothing does."""
+    image = ImageConfig(
+        ImageName("dev"), Path("Dockerfile"), Path(), stage, args or {}, session=session or Session()
+    )
+    return session_need(image, text, "dev/Dockerfile")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def test_the_official_frontend_is_left_out(image: str) -> None:
     """The lines keep their numbers."""
     text = f"# syntax={image}\n{FROM}\n"
 
-    assert official_frontend(text, "Dockerfile") == image
+    assert official_frontend(text) == image
     assert without_syntax(text) == f"\n{FROM}\n"
 
 
@@ -56,7 +59,7 @@ def test_other_directives_stay_in_force() -> None:
 )
 def test_a_directive_below_the_top_is_a_comment(text: str) -> None:
     """Only the first lines can be directives."""
-    assert official_frontend(text, "Dockerfile") is None
+    assert official_frontend(text) is None
     assert without_syntax(text) == text
 
 
@@ -66,10 +69,25 @@ def test_a_byte_order_mark_and_windows_ends_do_not_hide_it() -> None:
 
 
 @pytest.mark.parametrize("image", ["foo/bar:2", "docker/dockerfile:2", "docker/dockerfile-upstream:master"])
-def test_another_frontend_is_refused_with_the_line(image: str) -> None:
-    """The engine would have to fetch it, through a session that devrun does not have."""
-    with pytest.raises(EngineError, match=f"^dev/Dockerfile:2: the frontend {image} needs a build session"):
-        official_frontend(f"# escape=`\n# syntax={image}\n{FROM}", "dev/Dockerfile")
+def test_another_frontend_needs_a_session_and_keeps_its_line(image: str) -> None:
+    """The engine fetches it with the user's credentials, and it reads the file by itself."""
+    text = f"# escape=`\n# syntax={image}\n{FROM}"
+
+    assert need(text) == f"dev/Dockerfile:2: the frontend {image}"
+    assert without_syntax(text) == text
+
+
+def test_an_argument_may_name_the_frontend() -> None:
+    """It goes before what the file says."""
+    assert need(FROM, args={"BUILDKIT_SYNTAX": "foo/bar"}) == (
+        "the frontend foo/bar, by the argument BUILDKIT_SYNTAX,"
+    )
+    assert need(FROM, args={"BUILDKIT_SYNTAX": "docker/dockerfile:1"}) == ""
+
+
+def test_a_key_of_devrun_toml_asks_for_a_session() -> None:
+    """What an instruction of the base image asks for is seen by the engine only."""
+    assert need(FROM, session=Session(agents=(SshAgent(),))) == "`ssh` of image dev"
 
 
 @pytest.mark.parametrize(
@@ -84,11 +102,9 @@ def test_another_frontend_is_refused_with_the_line(image: str) -> None:
         (f"# escape=`\n{FROM}\nRUN `\n--mount=type=secret,id=x true\n", 3),
     ],
 )
-def test_a_stage_that_needs_a_session_is_refused(text: str, line: int) -> None:
-    """The error names the line where the instruction begins."""
-    refused = refusal(text, None)
-
-    assert re.match(rf"Dockerfile:{line}: RUN --mount=type=(secret|ssh) needs a build session", refused)
+def test_a_stage_that_needs_a_session_is_named(text: str, line: int) -> None:
+    """By the line where the instruction begins."""
+    assert re.fullmatch(rf"dev/Dockerfile:{line}: RUN --mount=type=(secret|ssh)", need(text))
 
 
 @pytest.mark.parametrize(
@@ -106,4 +122,4 @@ def test_a_stage_that_needs_a_session_is_refused(text: str, line: int) -> None:
 )
 def test_what_does_not_run_needs_no_session(text: str, stage: str | None) -> None:
     """Stages that the wanted one does not reach, comments, heredocs and arguments are no mounts."""
-    assert refusal(text, stage) == ""
+    assert need(text, stage) == ""

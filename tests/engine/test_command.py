@@ -9,7 +9,13 @@ SCRIPT = Script("app.py")
 
 
 def start(
-    program: Program, entrypoint: str = "", command: str = "", *, override: str | None = None, args: str = ""
+    program: Program,
+    entrypoint: str = "",
+    command: str = "",
+    *,
+    override: str | None = None,
+    args: str = "",
+    debug_port: int | None = None,
 ) -> Start:
     return choose_start(
         program,
@@ -18,6 +24,7 @@ def start(
         command=tuple(command.split()),
         override=None if override is None else tuple(override.split()),
         script="app.py",
+        debug_port=debug_port,
     )
 
 
@@ -106,6 +113,30 @@ def test_a_module_and_arguments_follow_the_interpreter() -> None:
         started(start(Module("app.web"), "python", args="--port 1"), "python", "")
         == "python -m app.web --port 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "entrypoint", "override", "expected"),
+    [
+        (SCRIPT, "", None, "python DEBUGGER app.py --x"),
+        (SCRIPT, "python3 -u", None, "python3 -u DEBUGGER app.py --x"),
+        (SCRIPT, "gunicorn main:app", None, "python | DEBUGGER app.py --x"),
+        (SCRIPT, "uv run", None, "uv run python DEBUGGER app.py --x"),
+        (SCRIPT, "gunicorn", "tini -- python -u", "tini -- python -u | DEBUGGER app.py --x"),
+        (Module("app"), "python", None, "python DEBUGGER -m app --x"),
+        (Command(("python", "a.py")), "", None, "python DEBUGGER a.py --x"),
+        (Command(("python", "a.py")), "python", None, "python | DEBUGGER a.py --x"),
+        (Command(("flask", "run")), "/start.sh", None, "/start.sh python DEBUGGER -m flask run --x"),
+        (Command(("a.py",)), "flask", "python -u", "python | -u DEBUGGER a.py --x"),
+    ],
+)
+def test_a_debugger_runs_the_program(
+    program: Program, entrypoint: str, override: str | None, expected: str
+) -> None:
+    """By the same interpreter, after the same wrappers, with the same arguments."""
+    chosen = start(program, entrypoint, override=override, args="--x", debug_port=5678)
+
+    assert started(chosen, entrypoint, "") == expected.replace("DEBUGGER", "-m debugpy --listen 0.0.0.0:5678")
 
 
 def test_the_image_s_own_command_is_left_alone() -> None:

@@ -13,9 +13,10 @@ from dataclasses import replace
 import pytest
 
 from devrun.config.project import Command, ImageCommand, Mount, Port, Script, TargetConfig, TargetName
+from devrun.core.crash import explain_exit
 from devrun.core.values import ContainerId, ImageId, Phase
 from devrun.engine.connection import Connection, RefusedError
-from devrun.engine.docker import connect
+from devrun.engine.docker import DockerEngine, connect
 from devrun.engine.labels import project_labels
 from devrun.engine.protocol import Touched
 from devrun.errors import EngineError
@@ -122,6 +123,33 @@ def test_a_port_of_a_container_is_an_error_that_names_it(bench: Bench, target: T
     with pytest.raises(EngineError, match=f'port {port} is taken by container "{first.name}"'):
         bench.start(other)
     assert bench.engine.inspect_target(target.name) == (first,)
+
+
+def test_a_port_of_a_debugger_is_changed_by_its_own_key(
+    bench: Bench, target: TargetConfig, connection: Connection
+) -> None:
+    """The hint has the key that stands in the file."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        debugged = replace(target, debug_port=port)
+        engine = DockerEngine(connection, replace(bench.project, targets={target.name: debugged}))
+        with pytest.raises(EngineError, match=f"port {port} is taken") as caught:
+            engine.recreate(debugged, bench.image, None)
+
+    assert f"debug = {port + 1}" in caught.value.hint
+
+
+def test_an_image_without_the_debugger_is_told(bench: Bench, target: TargetConfig) -> None:
+    """The program ends by itself, and the remedy is known."""
+    container = bench.start(replace(target, debug_port=free_port()))
+    tail = texts(bench.output(container))
+    ended = bench.engine.inspect_target(target.name)[0]
+
+    assert explain_exit(ended, tail)[1] == (
+        "add debugpy to the requirements, or take `debug` out of devrun.toml"
+    )
 
 
 def test_a_recreate_hands_over_the_port(bench: Bench, target: TargetConfig) -> None:

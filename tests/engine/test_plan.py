@@ -200,3 +200,21 @@ def test_secrets_stay_out_of_labels_and_repr(project: Project) -> None:
     body = created(project, target)
 
     assert "s3cret" not in repr((body["Labels"], plan(project, target, IMAGE)))
+
+
+def test_a_debugger_is_published_and_does_not_warn(project: Project) -> None:
+    """Its port is the same inside and outside; what the target says of its environment counts more."""
+    target = replace(TARGET, debug_port=5678, ports=(Port(80, 8080),))
+    body = created(project, target)
+    words = plan(project, target, IMAGE).explain
+
+    assert body["Cmd"] == ("-m", "debugpy", "--listen", "0.0.0.0:5678", "app.py")
+    assert "5678/tcp" in cast("dict[str, object]", body["ExposedPorts"])
+    assert host(body)["PortBindings"] == {
+        "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "::1", "HostPort": "8080"}],
+        "5678/tcp": [{"HostIp": "127.0.0.1", "HostPort": "5678"}, {"HostIp": "::1", "HostPort": "5678"}],
+    }
+    assert "PYDEVD_DISABLE_FILE_VALIDATION=1" in cast("list[str]", body["Env"])
+    assert "a debugger listens on port 5678: debugpy, which the image has to have" in words
+    own = created(project, replace(target, env={"PYDEVD_DISABLE_FILE_VALIDATION": "0"}))
+    assert "PYDEVD_DISABLE_FILE_VALIDATION=1" not in cast("list[str]", own["Env"])

@@ -19,6 +19,7 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
+from devrun.config.session import Secret, Session, SshAgent
 from devrun.sources.content import ContentHashes
 from devrun.sources.inputs import Inputs, find_inputs
 
@@ -93,9 +94,20 @@ def inputs_of(
     globs: tuple[str, ...] = (),
     dockerfile: str = "Dockerfile",
     context: str = ".",
+    platform: str | None = None,
+    session: Session | None = None,
 ) -> Inputs:
     """Return the inputs of the project's one image."""
-    image = ImageConfig(ImageName("default"), root / dockerfile, root / context, stage, args or {}, globs)
+    image = ImageConfig(
+        ImageName("default"),
+        root / dockerfile,
+        root / context,
+        stage,
+        args or {},
+        globs,
+        platform,
+        session or Session(),
+    )
     mount = Mount(root, path, keep) if mounted else None
     targets = [
         TargetConfig(TargetName(f"t{at}"), image.name, program, mount=mount)
@@ -307,6 +319,10 @@ SETTINGS: list[tuple[str, str, dict[str, object], dict[str, object], bool]] = [
     ("a target more", FLASK, {}, {"programs": (Script("hello.py"), Script("other.py"))}, False),
     ("no mount", FLASK, {}, {"mounted": False}, True),
     ("a mount elsewhere", FLASK, {}, {"path": "/src"}, True),
+    ("a platform", FLASK, {}, {"platform": "linux/arm64"}, True),
+    ("a platform of a foreign frontend", "# syntax=a/b\n", {}, {"platform": "linux/arm64"}, True),
+    ("a secret", FLASK, {}, {"session": Session((Secret("token", Path("/token")),))}, False),
+    ("an agent and a cache", FLASK, {}, {"session": Session((), (SshAgent(),), ("a/b",))}, False),
 ]
 
 

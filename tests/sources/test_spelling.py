@@ -1,10 +1,12 @@
 """How inputs are written differs wherever a byte does: by that a failed build is tried again."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from devrun.config.session import Secret, Session, SshAgent
 from devrun.sources.inputs import Inputs
 from tests.sources.test_inputs import FLASK, inputs_of, place
 
@@ -145,3 +147,21 @@ def test_a_version_that_stands_in_a_file_of_its_own_counts(tmp_path: Path) -> No
 
     assert before.concerns(tmp_path / "VERSION")
     assert inputs_of(tmp_path).fingerprint != before.fingerprint
+
+
+def test_a_secret_decides_nothing_but_a_failed_build_may_do_with_another(tmp_path: Path) -> None:
+    """Its file is watched, whether it is there or not; its value has no part in the fingerprint."""
+    place(tmp_path, "FROM a\n")
+    token = tmp_path / "token.txt"
+    session = Session((Secret("token", token), Secret("other", variable="TOKEN")))
+    one = inputs_of(tmp_path, session=session)
+    token.write_text("1")
+    two = inputs_of(tmp_path, session=session)
+    token.write_text("12")
+    three = inputs_of(tmp_path, session=session)
+    four = inputs_of(tmp_path, session=replace(session, agents=(SshAgent(),)))
+
+    assert len({found.spelling for found in (one, two, three, four)}) == 4
+    assert {found.fingerprint for found in (one, two, three, four)} == {inputs_of(tmp_path).fingerprint}
+    assert one.concerns(token) == "the secret token"
+    assert token not in {path for path, _ in three.context.files}

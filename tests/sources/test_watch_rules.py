@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devrun.config.project import Command, ImageConfig, Module, Mount, Program, Project
+from devrun.config.session import Secret, Session
 from devrun.sources.roots import find_roots
 from devrun.sources.snapshot import Snapshot
 from devrun.sources.watch_rules import watch_rules
@@ -154,12 +155,25 @@ def test_what_is_left_out_costs_no_watch(tmp_path: Path) -> None:
 
 
 def test_files_elsewhere_that_devrun_toml_names_are_watched_alone(tmp_path: Path) -> None:
-    """A Dockerfile and an env file outside the project: their folders may be large, or go."""
+    """A Dockerfile, an env file and a secret outside the project: their folders may be large, or go."""
     write(
         tmp_path,
-        {"docker/Dockerfile": "FROM a\n", "docker/other": "", "p/web.py": "", "env/.env": "", "env/x/y": ""},
+        {
+            "docker/Dockerfile": "FROM a\n",
+            "docker/other": "",
+            "p/web.py": "",
+            "env/.env": "",
+            "env/x/y": "",
+            "home/token": "",
+            "home/other": "",
+        },
     )
-    image = ImageConfig(IMAGE, tmp_path / "p/../docker/Dockerfile", tmp_path / "p")
+    image = ImageConfig(
+        IMAGE,
+        tmp_path / "p/../docker/Dockerfile",
+        tmp_path / "p",
+        session=Session((Secret("token", tmp_path / "home/token"), Secret("npm", variable="NPM"))),
+    )
     project = make_project(
         tmp_path / "p", make_target(WEB, tmp_path / "p"), images=(image,), env_files=(tmp_path / "env/.env",)
     )
@@ -167,7 +181,20 @@ def test_files_elsewhere_that_devrun_toml_names_are_watched_alone(tmp_path: Path
     snapshot.scan()
 
     names = {str(Path(path).relative_to(tmp_path)) for path in snapshot.files}
-    assert names == {"p/web.py", "docker/Dockerfile", "env/.env"}
+    assert names == {"p/web.py", "docker/Dockerfile", "env/.env", "home/token"}
+
+
+def test_a_secret_is_watched_where_all_else_is_left_out(tmp_path: Path) -> None:
+    """A build that failed for want of it goes on when it comes."""
+    image = ImageConfig(
+        IMAGE,
+        tmp_path / "Dockerfile",
+        tmp_path,
+        session=Session((Secret("token", tmp_path / "data/token"),)),
+    )
+    project = replace(project_with(tmp_path, "data\n"), images={IMAGE: image})
+
+    assert left_out(project, "data/", "data/x", "data/token") == ["data/x"]
 
 
 @pytest.fixture
