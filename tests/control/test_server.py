@@ -1,6 +1,7 @@
 """The socket's life: where it appears, how it ends, and what is left."""
 
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -110,7 +111,7 @@ def test_a_socket_of_somebody_else_is_refused(place: Place, lock: Lock) -> None:
 def test_a_directory_that_went_away_is_said(place: Place, lock: Lock) -> None:
     """Between the lock and the socket, somebody removed it."""
     place.lock.unlink()
-    place.state.rmdir()
+    shutil.rmtree(place.state)
 
     with pytest.raises(DevrunError, match="cannot be made: no such file or directory"):
         Server.start(lock, Nobody(), died=died)
