@@ -5,12 +5,13 @@ import difflib
 import click
 
 from devrun.cli.main import Options
+from devrun.cli.names import complete_targets
 from devrun.config.project import Project, TargetName
 from devrun.errors import ConfigError
 
 
 @click.command("watch")
-@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
 @click.pass_obj
 def command(options: Options, targets: tuple[str, ...]) -> int:
     """Build the images, run the targets, and keep running what you edit.

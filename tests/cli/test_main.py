@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from devrun import __version__
+from devrun.cli.main import COMMANDS
 from devrun.errors import ExitCode
 
 Devrun = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -20,7 +21,7 @@ Devrun = Callable[..., "subprocess.CompletedProcess[str]"]
         (["statsu"], "error: no command is called statsu\n  hint: did you mean `devrun status`?\n"),
         (
             ["quux"],
-            "error: no command is called quux\n  hint: there is watch, status, wait, explain, check, down\n",
+            f"error: no command is called quux\n  hint: there is {', '.join(COMMANDS)}\n",
         ),
         (["--zzz"], "error: no such option '--zzz'\n  hint: see `devrun --help`\n"),
         (["watch", "--zzz"], "error: no such option '--zzz'\n  hint: see `devrun watch --help`\n"),
