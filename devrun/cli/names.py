@@ -73,7 +73,7 @@ def _tree(context: click.Context) -> Tree:
     import tomli
 
     options = context.find_root().params
-    folder = Path(options.get("directory") or ".")
+    folder = Path(options.get("directory") or ".").expanduser()  # the shell has not read it yet
     config = options.get("config")
     file = folder / config if config else find_file(folder)
     tree: object = tomli.loads(read_text(file))
