@@ -126,10 +126,12 @@ def path_below(value: str) -> str:
     return value
 
 
-Words = Annotated[list[str], BeforeValidator(split_words)]
-Strings = Annotated[list[str], BeforeValidator(one_or_many)]
-Variables = dict[Annotated[str, AfterValidator(checked_variable)], Annotated[str, BeforeValidator(to_text)]]
-Ports = list[Annotated[Port, BeforeValidator(parse_port)]]
+# What a validator takes besides its own type is said to editors by `json_schema_input_type`.
+Text = Annotated[str, BeforeValidator(to_text, json_schema_input_type=str | int | float | bool)]
+Words = Annotated[list[str], BeforeValidator(split_words, json_schema_input_type=str | list[str])]
+Strings = Annotated[list[str], BeforeValidator(one_or_many, json_schema_input_type=str | list[str])]
+Variables = dict[Annotated[str, AfterValidator(checked_variable)], Text]
+Ports = list[Annotated[Port, BeforeValidator(parse_port, json_schema_input_type=str | int)]]
 Name = Annotated[str, AfterValidator(checked_name)]
 
 
@@ -146,6 +148,7 @@ class Table(BaseModel):
         strict=True,
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -153,26 +156,40 @@ class ProjectTable(Table):
     """[project]"""
 
     name: str | None = Field(default=None, min_length=1)
+    """What the project is called; the folder's name otherwise."""
     ignore: Strings = []
+    """Files and folders that are left out of the watch, written as in an ignore file."""
     syntax_guard: bool = True
+    """Whether a file that does not parse keeps the running program from being restarted."""
 
 
 class ImageTable(Table):
     """[image], or [images.NAME]"""
 
     dockerfile: str | None = None
+    """The Dockerfile; the one in the build context otherwise."""
     context: str | None = None
+    """The folder that COPY and ADD copy from; that of devrun.toml otherwise."""
     stage: str | None = None
+    """The stage to build; the last one otherwise."""
     args: Variables = {}
+    """Values of the Dockerfile's ARGs."""
     inputs: Strings = []
+    """More files whose change builds the image again, as globs."""
 
 
 class MountTable(Table):
     """[mount], or a target's own"""
 
     source: str = "."
+    """The folder of this machine that containers see."""
     path: Annotated[str, AfterValidator(mount_point)] | None = None
-    keep: Annotated[list[Annotated[str, AfterValidator(path_below)]], BeforeValidator(one_or_many)] = []
+    """Where they see it; at the image's WORKDIR otherwise."""
+    keep: Annotated[
+        list[Annotated[str, AfterValidator(path_below)]],
+        BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+    ] = []
+    """Paths below it at which the image's own files stay visible, `.venv` for instance."""
 
 
 def no_mount(value: object) -> object:
@@ -190,7 +207,11 @@ def mount_kind(value: object) -> str | None:
 
 MountChoice = Annotated[
     Annotated[MountTable, Tag(ONE_OF_A_CHOICE[0])]
-    | Annotated[Literal[False], BeforeValidator(no_mount), Tag(ONE_OF_A_CHOICE[1])],
+    | Annotated[
+        Literal[False],
+        BeforeValidator(no_mount, json_schema_input_type=Literal[False]),
+        Tag(ONE_OF_A_CHOICE[1]),
+    ],
     Discriminator(mount_kind),
 ]
 
@@ -199,25 +220,45 @@ class TargetTable(Table):
     """[targets.NAME]"""
 
     script: str | None = Field(default=None, min_length=1)
+    """The Python file to run, relative to devrun.toml."""
     module: str | None = Field(default=None, min_length=1)
+    """The module to run, as `python -m` takes it."""
     command: Words | None = Field(default=None, min_length=1)
+    """The program to run, with its arguments."""
     args: Words = []
+    """Arguments behind the script, module or command."""
     image: str | None = None
+    """The name of its image, where there are several."""
     mount: MountChoice | None = None
+    """Its own mount instead of that of [mount]; false: the image carries its code."""
     entrypoint: Words | None = None
+    """What it is started with instead of the image's ENTRYPOINT."""
     ports: Ports = []
+    """Ports shown on this machine: "8080:5000" shows port 5000 of the container as 8080."""
     env: Variables = {}
+    """Environment variables."""
     env_file: Strings = []
+    """Files of environment variables, in lines NAME=VALUE; `env` goes before them."""
     workdir: Annotated[str, AfterValidator(absolute_path)] | None = None
-    user: Annotated[str, BeforeValidator(to_text)] | None = None
+    """The folder of the container in which it starts; the image's WORKDIR otherwise."""
+    user: Text | None = None
+    """The user, or uid:gid, that it runs as; the image's USER otherwise."""
     stop_signal: Annotated[str, AfterValidator(checked_signal)] | None = None
+    """What it is asked to end with; the image's STOPSIGNAL or else SIGTERM otherwise."""
     stop_timeout: int | None = Field(default=None, ge=0, le=3600)
+    """Seconds that it has to end before it is killed."""
     init: bool | None = None
+    """Whether an init runs above it, which passes signals on and reaps processes."""
     watch: Strings = []
+    """More files whose change restarts it, as globs."""
     ignore: Strings = []
+    """Files whose change never does, written as in an ignore file."""
     restart_on: Annotated[RestartOn, Field(strict=False)] = RestartOn.REACH
+    """Which edits restart it: of files that it reaches by imports, of any file that it sees, or of none."""
     autostart: bool = True
+    """Whether it is started by itself."""
     tty: bool = False
+    """Whether it runs in a terminal."""
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":
@@ -228,14 +269,22 @@ class TargetTable(Table):
         return self
 
 
+TargetChoice = Annotated[TargetTable, BeforeValidator(script_table, json_schema_input_type=str | TargetTable)]
+
+
 class File(Table):
     """The whole file."""
 
     project: ProjectTable = ProjectTable()
+    """What concerns all of it."""
     image: ImageTable | None = None
+    """How the one image is built."""
     images: dict[Name, ImageTable] = {}
+    """How several images are built; a target chooses one by its `image`."""
     mount: MountChoice = MountTable()
-    targets: dict[Name, Annotated[TargetTable, BeforeValidator(script_table)]] | None = None
+    """The folder that containers see; false: images carry their code."""
+    targets: dict[Name, TargetChoice] | None = None
+    """The programs to run, each in a container of its own; the Dockerfile's own command otherwise."""
 
 
 def known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
