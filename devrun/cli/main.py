@@ -33,6 +33,7 @@ COMMANDS = {
     "run": "Run a command in a container of its own.",
     "exec": "Run a command in a running container.",
     "shell": "Open a shell in a target's container.",
+    "init": "Write a devrun.toml to begin with.",
     "schema": "Print the JSON schema of devrun.toml.",
     "completion": "Print what makes a shell complete devrun.",
 }
