@@ -70,8 +70,7 @@ class _Reader:
 
     def start(self, session: "Session") -> None:
         """Begin to pass on what comes."""
-        self._thread = threading.Thread(target=self._read, args=(session,), name="stdin", daemon=True)
-        self._thread.start()
+        self._thread = _start_thread(lambda: self._read(session), "stdin")
 
     def close(self) -> None:
         """End the thread; its session is closed by then, so that it waits for nobody but us."""
@@ -133,13 +132,21 @@ def _relaying(signals: "queue.SimpleQueue[signal.Signals | None]", session: "Ses
             with suppress(DevrunError):  # one that has just ended has no use for it
                 _pass_on(number, session)
 
-    thread = threading.Thread(target=relay, name="signals", daemon=True)
-    thread.start()
+    thread = _start_thread(relay, "signals")
     try:
         yield
     finally:
         signals.put(None)
         thread.join()
+
+
+def _start_thread(work: Callable[[], None], name: str) -> threading.Thread:
+    """Start a thread that gets no signals: one that does not interrupt the main thread is heard too late."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, RELAYED)
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return thread
 
 
 def _pass_on(number: signal.Signals, session: "Session") -> None:

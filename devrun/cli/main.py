@@ -34,6 +34,7 @@ COMMANDS = {
     "exec": "Run a command in a running container.",
     "shell": "Open a shell in a target's container.",
     "init": "Write a devrun.toml to begin with.",
+    "doctor": "Find out what is in devrun's way.",
     "schema": "Print the JSON schema of devrun.toml.",
     "completion": "Print what makes a shell complete devrun.",
 }

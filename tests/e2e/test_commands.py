@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from tests.e2e.conftest import LIMIT_S, Sandbox
 pytestmark = pytest.mark.engine
 
 GOES_ON = "import os, time; os.write(1, b'ready\\n'); time.sleep(1000)"
-STUBBORN = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {GOES_ON}"
+STUBBORN = f"import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; {GOES_ON}"
 
 
 @pytest.fixture
@@ -161,6 +162,20 @@ def test_without_any_image_it_is_told_what_builds_one(sandbox: Callable[[str], S
     assert never.returncode == ExitCode.OWN_ERROR
 
 
+def test_doctor_looks_for_the_project_in_a_container_and_for_its_ports(built: Sandbox) -> None:
+    """Both are well, until somebody else has the port."""
+    well = built.devrun("doctor")
+    assert f"ok    mount: containers see {built.folder}/Dockerfile\n" in well.stdout
+    assert f"ok    ports: free, or held by their targets: {built.port}\n" in well.stdout
+    assert well.returncode == ExitCode.OK
+
+    with socket.create_server(("127.0.0.1", built.port)):
+        taken = built.devrun("doctor")
+    assert f"fail  ports: port {built.port} for hello is taken by " in taken.stdout
+    assert taken.returncode == ExitCode.ERROR
+    assert oneoffs(built) == []
+
+
 def test_what_is_piped_in_is_read_to_its_end(built: Sandbox) -> None:
     """A program that asks for input gets it, and its end."""
     with piped(built, "run", "hello", "--", "sh", "-c", "echo ready; cat") as process:
@@ -177,10 +192,21 @@ def test_without_a_terminal_ctrl_c_goes_to_the_program(built: Sandbox) -> None:
         assert ("KeyboardInterrupt" in said, process.returncode) == (True, 130)
 
     with piped(built, "run", "hello", "--", "python", "-c", STUBBORN) as process:
-        for _ in range(3):
-            process.send_signal(signal.SIGINT)
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.5)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        process.communicate(timeout=LIMIT_S)
+        assert process.returncode == ExitCode.INTERRUPTED
+    assert oneoffs(built) == []
+
+
+def test_output_that_nobody_reads_ends_the_command(built: Sandbox) -> None:
+    """As `devrun run ... | head -1`: quietly, and with its container."""
+    with piped(built, "run", "hello", "--", "sh", "-c", "echo ready; yes") as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        assert process.stderr.read() == ""
+        process.wait(LIMIT_S)
     assert oneoffs(built) == []
 
 
