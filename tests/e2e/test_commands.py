@@ -40,7 +40,7 @@ class Terminal:
 
     def __init__(self, sandbox: Sandbox, *arguments: str) -> None:
         self.ours, theirs = pty.openpty()
-        self.resize(24, 80)
+        self._set_size(24, 80)
         self.before = termios.tcgetattr(theirs)
         self.theirs = theirs
         self.process = subprocess.Popen(
@@ -50,8 +50,6 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            # The terminal that tells of its window's size.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         self.shown = ""
 
@@ -60,7 +58,11 @@ class Terminal:
         os.write(self.ours, keys.encode())
 
     def resize(self, rows: int, columns: int) -> None:
-        """Give the window another size."""
+        """Give the window another size, of which the terminal tells the process that it controls."""
+        self._set_size(rows, columns)
+        self.process.send_signal(signal.SIGWINCH)
+
+    def _set_size(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def shows(self, pattern: str) -> str:
@@ -216,11 +218,12 @@ def test_python_asks_in_a_terminal(built: Sandbox) -> None:
         prompt.shows(">>> ")
         prompt.type("import os; os.get_terminal_size()\r")
         assert "columns=80, lines=24" in prompt.shows(r"lines=\d+\)\s+>>> ")
-        prompt.resize(30, 100)
         prompt.type("\x03")
         assert "KeyboardInterrupt" in prompt.shows(r"Interrupt\s+>>> ")
-        prompt.type("os.get_terminal_size()\r")
-        assert "columns=100, lines=30" in prompt.shows(r"lines=\d+\)\s+>>> ")
+        prompt.type("from signal import *; _ = signal(SIGWINCH, lambda *_: print(os.get_terminal_size()))\r")
+        prompt.shows(r"\)\)\s+>>> ")
+        prompt.resize(30, 100)
+        prompt.shows("columns=100, lines=30")
         prompt.type("raise SystemExit(4)\r")
         assert prompt.process.wait(LIMIT_S) == 4
         assert termios.tcgetattr(prompt.theirs) == prompt.before
@@ -240,6 +243,6 @@ def test_a_shell_opens_where_the_target_runs_or_in_a_container_like_it(built: Sa
     with terminal(built, "shell", "hello") as shell:
         assert "does not run" not in shell.shows(r"# ")
         shell.type("hostname\r")
-        assert built.start_of("hello").container[:12] in shell.shows(r"[0-9a-f]{12}\r")
+        assert built.start_of("hello").container[:12] in shell.shows(r"[0-9a-f]{12}\r(?s:.*)# $")
         shell.type("\x04")
         assert shell.process.wait(LIMIT_S) == 0
