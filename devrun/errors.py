@@ -18,6 +18,10 @@ class ExitCode(IntEnum):
     ALREADY_RUNNING = 5
     TARGET_FAILED = 6
     TIMED_OUT = 124
+    OWN_ERROR = 125
+    """Of commands that otherwise end with the code of the program that they run."""
+    NOT_EXECUTABLE = 126
+    NOT_FOUND = 127
     INTERRUPTED = 130
 
 
@@ -65,6 +69,18 @@ class EngineError(DevrunError):
         """The failing instruction of a build."""
         self.output = output
         """Its last lines."""
+
+
+class ProgramError(EngineError):
+    """A program that was asked for cannot be started in the container."""
+
+    exit_code = ExitCode.NOT_EXECUTABLE
+
+
+class ProgramMissingError(ProgramError):
+    """There is no such program in the container."""
+
+    exit_code = ExitCode.NOT_FOUND
 
 
 class EngineUnreachableError(DevrunError):

@@ -8,6 +8,7 @@ import click
 
 from devrun.cli.main import Options
 from devrun.cli.moments import Moment, clock
+from devrun.cli.names import complete_targets
 from devrun.cli.terminal import Prefixes, has_colours
 from devrun.cli.text import safe
 from devrun.config.project import TargetName
@@ -18,7 +19,7 @@ NS = 1_000_000_000
 
 
 @click.command("logs")
-@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
 @click.option(
     "--since", type=Moment(), metavar="TIME", help="Only what is not older: 10m, 16:05, 2026-01-31."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from devrun import __version__
 from devrun.cli.text import safe
@@ -36,11 +37,19 @@ COMMANDS = {
     "check": "Validate devrun.toml, and say what it means.",
     "ps": "List the projects that devrun runs for you.",
     "down": "Stop the daemon, remove containers and network.",
+    "run": "Run a command in a container of its own.",
+    "exec": "Run a command in a running container.",
+    "shell": "Open a shell in a target's container.",
+    "init": "Write a devrun.toml to begin with.",
+    "doctor": "Find out what is in devrun's way.",
+    "schema": "Print the JSON schema of devrun.toml.",
+    "completion": "Print what makes a shell complete devrun.",
 }
 
 EPILOG = """\b
 Exit codes: 0 good, 1 error, 2 usage or configuration, 3 not running, 4 engine unreachable,
 5 already running, 6 a target failed, 124 time-out, 130 interrupted.
+run, exec and shell end with the code of the command that they run; 125 is an error of their own.
 """
 
 
@@ -87,14 +96,22 @@ class Commands(click.Group):
         """Return the commands in the order in which people need them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; raises ConfigError where there is none of this name."""
+        if cmd_name not in COMMANDS and ctx.resilient_parsing:
+            return None  # a shell asks what may follow: it has no use for an error
         if cmd_name not in COMMANDS:
             near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
             hint = f"did you mean `devrun {near[0]}`?" if near else "see `devrun --help`"
             raise ConfigError(f"no command is called {cmd_name}", hint=hint)
         command: click.Command = importlib.import_module(f"devrun.cli.{cmd_name}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands, or options, that begin like a word, without importing them."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        return [*options, *(CompletionItem(name, help=COMMANDS[name]) for name in names)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

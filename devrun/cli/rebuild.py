@@ -3,12 +3,13 @@
 import click
 
 from devrun.cli.main import Options
+from devrun.cli.names import complete_images
 from devrun.cli.wishes import Wish, active, no_wait, subjects_of
 from devrun.errors import ExitCode
 
 
 @click.command("rebuild")
-@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+@click.argument("images", nargs=-1, metavar="[IMAGE...]", shell_complete=complete_images)
 @click.option("--no-cache", is_flag=True, help="Without what the builder kept of earlier builds.")
 @click.option("--pull", is_flag=True, help="On top of base images that are pulled anew.")
 @no_wait

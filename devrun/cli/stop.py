@@ -3,11 +3,12 @@
 import click
 
 from devrun.cli.main import Options
+from devrun.cli.names import complete_targets
 from devrun.cli.wishes import Wish, no_wait, subjects_of
 
 
 @click.command("stop")
-@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
 @no_wait
 @click.pass_obj
 def command(options: Options, targets: tuple[str, ...], no_wait: bool) -> int:  # noqa: FBT001 - click's way

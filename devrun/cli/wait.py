@@ -3,6 +3,7 @@
 import click
 
 from devrun.cli.main import Options
+from devrun.cli.names import complete_targets
 from devrun.cli.text import safe
 from devrun.core.waiting import EXIT_CODES, LONGEST_WAIT_S, Ending, Obstacle, WaitOutcome
 from devrun.errors import ExitCode
@@ -14,7 +15,7 @@ TROUBLE = {Ending.TIMED_OUT.value: "not ready in time", Ending.ENGINE_DOWN.value
 
 
 @click.command("wait")
-@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
 @click.option(
     "--timeout",
     metavar="SECONDS",

@@ -1,18 +1,18 @@
 """`devrun watch`: the daemon in the foreground, in the background, or followed where it runs already."""
 
-import difflib
 import sys
 from functools import partial
 
 import click
 
 from devrun.cli.main import Options
+from devrun.cli.names import complete_targets, target_of
 from devrun.config.project import Project, TargetName
 from devrun.errors import ConfigError
 
 
 @click.command("watch")
-@click.argument("targets", nargs=-1, metavar="[TARGET...]")
+@click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
 @click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the socket answers.")
 @click.option("-a", "--attach", is_flag=True, help="Follow the devrun that runs already.")
 @click.option("--ready-fd", type=int, hidden=True)
@@ -46,13 +46,7 @@ def command(
 
 def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
     """Return the names as targets; raises ConfigError where there is none of that name."""
-    for name in names:
-        if name not in project.targets:
-            near = difflib.get_close_matches(name, project.targets, n=1)
-            known = ", ".join(project.targets)
-            hint = f"did you mean {near[0]}?" if near else f"there is {known}"
-            raise ConfigError(f"no target is called {name}", hint=hint)
-    return frozenset(TargetName(name) for name in names)
+    return frozenset(target_of(project, name) for name in names)
 
 
 def _run(options: Options, project: Project, only: frozenset[TargetName], ready_fd: int | None) -> int:

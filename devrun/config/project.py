@@ -20,6 +20,11 @@ TargetName = NewType("TargetName", str)
 Spec = NewType("Spec", str)
 """A content hash of all that decides how a container is created, its image excepted."""
 
+DEFAULT_IMAGE = ImageName("default")
+"""What the image of [image] is called, or of a file that says nothing of images."""
+ONLY_TARGET = TargetName("main")
+"""What the Dockerfile's own command is called, where no targets are named."""
+
 SPEC_VERSION = 1
 """Raised when devrun itself creates containers in another way, so that old ones are recreated."""
 
@@ -254,6 +259,8 @@ class Project:
     env_files: tuple[Path, ...] = ()
     syntax_guard: bool = True
     """Whether a file that does not parse holds back a restart."""
+    mount: Mount | None = None
+    """That of [mount], for commands in an image that belongs to no target; None: no mount."""
 
     @property
     def file_name(self) -> str:

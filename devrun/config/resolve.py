@@ -15,6 +15,8 @@ from devrun.config.names import project_slug, slugify
 from devrun.config.nearby import near
 from devrun.config.problems import KeyPath, Problem, quoted
 from devrun.config.project import (
+    DEFAULT_IMAGE,
+    ONLY_TARGET,
     Check,
     Command,
     CommandCheck,
@@ -47,9 +49,6 @@ from devrun.config.session import Secret, Session, SshAgent
 from devrun.config.surround import surroundings_of, user_of
 from devrun.config.text_file import UnreadableError, read_text
 
-DEFAULT_IMAGE = ImageName("default")
-ONLY_TARGET = TargetName("main")
-"""What the Dockerfile's own command is called, where no targets are named."""
 DOCKERFILE = "Dockerfile"
 PREBUILT_HINT = 'for an image that is not built here: image = { name = "..." }'
 PREBUILT_STOP_TIMEOUT_S = 10
@@ -83,6 +82,7 @@ class Resolver:
             file=self.file,
             images={**images, **self._prebuilt()},
             targets=targets,
+            mount=self._project_mount(),
             ignore=tuple(self.parsed.project.ignore),
             env_files=tuple(dict.fromkeys(self.env_files)),
             syntax_guard=self.parsed.project.syntax_guard,
@@ -293,6 +293,13 @@ class Resolver:
                 where, f"{self._said(where)} is a link out of the project", "write the path that it leads to"
             )
         return Mount(source, choice.path, tuple(choice.keep))
+
+    def _project_mount(self) -> Mount | None:
+        """Return the mount of [mount]; what is wrong with it is wrong only where a target has it."""
+        problems, self.problems = self.problems, []
+        mount = self._mount(None, ())
+        is_usable, self.problems = not self.problems, problems
+        return mount if is_usable else None
 
     def _env(self, table: TargetTable, path: KeyPath) -> dict[str, str]:
         env: dict[str, str] = {}

@@ -154,10 +154,12 @@ def debug_port(value: object) -> object:
     raise ValueError("must be true, or the number of a port")
 
 
-Words = Annotated[list[str], BeforeValidator(split_words)]
-Strings = Annotated[list[str], BeforeValidator(one_or_many)]
-Variables = dict[Annotated[str, AfterValidator(checked_variable)], Annotated[str, BeforeValidator(to_text)]]
-Ports = list[Annotated[Port, BeforeValidator(parse_port)]]
+# What a validator takes besides its own type is said to editors by `json_schema_input_type`.
+Text = Annotated[str, BeforeValidator(to_text, json_schema_input_type=str | int | float | bool)]
+Words = Annotated[list[str], BeforeValidator(split_words, json_schema_input_type=str | list[str])]
+Strings = Annotated[list[str], BeforeValidator(one_or_many, json_schema_input_type=str | list[str])]
+Variables = dict[Annotated[str, AfterValidator(checked_variable)], Text]
+Ports = list[Annotated[Port, BeforeValidator(parse_port, json_schema_input_type=str | int)]]
 Name = Annotated[str, AfterValidator(checked_name)]
 
 
@@ -174,6 +176,7 @@ class Table(BaseModel):
         strict=True,
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -181,15 +184,20 @@ class ProjectTable(Table):
     """[project]"""
 
     name: str | None = Field(default=None, min_length=1)
+    """What the project is called; the folder's name otherwise."""
     ignore: Strings = []
+    """Files and folders that are left out of the watch, written as in an ignore file."""
     syntax_guard: bool = True
+    """Whether a file that does not parse keeps the running program from being restarted."""
 
 
 class SecretTable(Table):
     """One of the secrets of [image]"""
 
     file: str | None = Field(default=None, min_length=1)
+    """The file that holds it."""
     env: Annotated[str, AfterValidator(checked_variable)] | None = None
+    """The variable of devrun's environment that holds it."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> "SecretTable":
@@ -206,31 +214,53 @@ def secret_table(value: object) -> object:
 
 
 Secrets = dict[
-    Annotated[str, AfterValidator(checked_id)], Annotated[SecretTable, BeforeValidator(secret_table)]
+    Annotated[str, AfterValidator(checked_id)],
+    Annotated[SecretTable, BeforeValidator(secret_table, json_schema_input_type=str | SecretTable)],
 ]
-Agents = Annotated[list[Annotated[str, AfterValidator(checked_agent)]], BeforeValidator(agent_lines)]
+Agents = Annotated[
+    list[Annotated[str, AfterValidator(checked_agent)]],
+    BeforeValidator(agent_lines, json_schema_input_type=bool | str | list[str]),
+]
 
 
 class ImageTable(Table):
     """[image], or [images.NAME]"""
 
     dockerfile: str | None = None
+    """The Dockerfile; the one in the build context otherwise."""
     context: str | None = None
+    """The folder that COPY and ADD copy from; that of devrun.toml otherwise."""
     stage: str | None = None
+    """The stage to build; the last one otherwise."""
     args: Variables = {}
+    """Values of the Dockerfile's ARGs."""
     inputs: Strings = []
+    """More files whose change builds the image again, as globs."""
     platform: Annotated[str, AfterValidator(checked_platform)] | None = None
+    """What it is built for, as linux/arm64; the engine's own otherwise."""
     secrets: Secrets = {}
+    """What `RUN --mount=type=secret` may read; needs the buildx plugin, and is no reason to build again."""
     ssh: Agents = []
-    cache_from: Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(one_or_many)] = []
+    """Agents, sockets or keys for `RUN --mount=type=ssh`; true: the agent of the environment."""
+    cache_from: Annotated[
+        list[Annotated[str, Field(min_length=1)]],
+        BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+    ] = []
+    """Where layers may come from, as registry/app:cache."""
 
 
 class MountTable(Table):
     """[mount], or a target's own"""
 
     source: str = "."
+    """The folder of this machine that containers see."""
     path: Annotated[str, AfterValidator(mount_point)] | None = None
-    keep: Annotated[list[Annotated[str, AfterValidator(path_below)]], BeforeValidator(one_or_many)] = []
+    """Where they see it; at the image's WORKDIR otherwise."""
+    keep: Annotated[
+        list[Annotated[str, AfterValidator(path_below)]],
+        BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+    ] = []
+    """Paths below it at which the image's own files stay visible, `.venv` for instance."""
 
 
 def no_mount(value: object) -> object:
@@ -248,7 +278,11 @@ def mount_kind(value: object) -> str | None:
 
 MountChoice = Annotated[
     Annotated[MountTable, Tag(ONE_OF_A_CHOICE[0])]
-    | Annotated[Literal[False], BeforeValidator(no_mount), Tag(ONE_OF_A_CHOICE[1])],
+    | Annotated[
+        Literal[False],
+        BeforeValidator(no_mount, json_schema_input_type=Literal[False]),
+        Tag(ONE_OF_A_CHOICE[1]),
+    ],
     Discriminator(mount_kind),
 ]
 
@@ -281,10 +315,15 @@ class HealthcheckTable(Table):
     """healthcheck of a target"""
 
     http: Annotated[str, AfterValidator(http_path)] | None = None
+    """The path that answers with 2xx or 3xx."""
     port: int | None = Field(default=None, ge=1, le=MAX_PORT)
+    """The port of the container that is asked; the first published one otherwise."""
     command: Words | None = Field(default=None, min_length=1)
+    """What ends with 0 inside the container."""
     interval: float = Field(default=0.5, gt=0, le=MAX_SECONDS, allow_inf_nan=False)
+    """Seconds between two tries."""
     timeout: float = Field(default=2, gt=0, le=MAX_SECONDS, allow_inf_nan=False)
+    """Seconds that one try may take."""
 
     @model_validator(mode="after")
     def _one_check(self) -> "HealthcheckTable":
@@ -315,6 +354,7 @@ class PrebuiltTable(Table):
     """A target's `image` that others build"""
 
     name: Annotated[str, AfterValidator(full_reference)]
+    """What registries know it by, as postgres:17."""
 
 
 def image_kind(value: object) -> str | None:
@@ -331,50 +371,106 @@ ImageChoice = Annotated[
         custom_error_message='must be the name of an image in quotes, or a table as { name = "postgres:17" }',
     ),
 ]
-Volumes = Annotated[list[Annotated[VolumeText, BeforeValidator(parse_volume)]], BeforeValidator(one_or_many)]
-Networks = Annotated[list[Annotated[str, AfterValidator(checked_network)]], BeforeValidator(one_or_many)]
-ExtraHosts = Annotated[list[Annotated[ExtraHost, BeforeValidator(parse_host)]], BeforeValidator(host_list)]
-TmpfsList = Annotated[list[Annotated[Tmpfs, BeforeValidator(parse_tmpfs)]], BeforeValidator(one_or_many)]
-Size = Annotated[int, BeforeValidator(parse_size)]
+Volumes = Annotated[
+    list[Annotated[VolumeText, BeforeValidator(parse_volume, json_schema_input_type=str)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
+Networks = Annotated[
+    list[Annotated[str, AfterValidator(checked_network)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
+ExtraHosts = Annotated[
+    list[Annotated[ExtraHost, BeforeValidator(parse_host, json_schema_input_type=str)]],
+    BeforeValidator(host_list, json_schema_input_type=str | list[str] | dict[str, str]),
+]
+TmpfsList = Annotated[
+    list[Annotated[Tmpfs, BeforeValidator(parse_tmpfs, json_schema_input_type=str)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int)]
 
 
 class TargetTable(Table):
     """[targets.NAME]"""
 
     script: str | None = Field(default=None, min_length=1)
+    """The Python file to run, relative to devrun.toml."""
     module: str | None = Field(default=None, min_length=1)
+    """The module to run, as `python -m` takes it."""
     command: Words | None = Field(default=None, min_length=1)
+    """The program to run, with its arguments."""
     args: Words = []
+    """Arguments behind the script, module or command."""
     image: ImageChoice | None = None
+    """The name of its image, where there are several, or an image of others: { name = "postgres:17" }."""
     mount: MountChoice | None = None
+    """Its own mount instead of that of [mount]; false: the image carries its code."""
     entrypoint: Words | None = None
+    """What it is started with instead of the image's ENTRYPOINT."""
     ports: Ports = []
+    """Ports shown on this machine: "8080:5000" shows port 5000 of the container as 8080."""
     env: Variables = {}
+    """Environment variables."""
     env_file: Strings = []
+    """Files of environment variables, in lines NAME=VALUE; `env` goes before them."""
     workdir: Annotated[str, AfterValidator(absolute_path)] | None = None
-    user: Annotated[str, BeforeValidator(to_text)] | None = None
+    """The folder of the container in which it starts; the image's WORKDIR otherwise."""
+    user: Text | None = None
+    """The user, or uid:gid, that it runs as; the image's USER otherwise."""
     stop_signal: Annotated[str, AfterValidator(checked_signal)] | None = None
+    """What it is asked to end with; the image's STOPSIGNAL or else SIGTERM otherwise."""
     stop_timeout: int | None = Field(default=None, ge=0, le=3600)
+    """Seconds that it has to end before it is killed."""
     init: bool | None = None
+    """Whether an init runs above it, which passes signals on and reaps processes."""
     watch: Strings = []
+    """More files whose change restarts it, as globs."""
     ignore: Strings = []
+    """Files whose change never does, written as in an ignore file."""
     restart_on: Annotated[RestartOn, Field(strict=False)] = RestartOn.REACH
+    """Which edits restart it: of files that it reaches by imports, of any file that it sees, or of none."""
     autostart: bool = True
+    """Whether it is started by itself."""
     depends_on: Dependencies = []
-    healthcheck: Annotated[HealthcheckTable, BeforeValidator(healthcheck_table)] | None = None
+    """What has to be there first: targets, or a table of targets and started, healthy or completed."""
+    healthcheck: (
+        Annotated[
+            HealthcheckTable,
+            BeforeValidator(
+                healthcheck_table, json_schema_input_type=str | int | list[str] | HealthcheckTable
+            ),
+        ]
+        | None
+    ) = None
+    """When it is ready: an HTTP path, a TCP port, a command that ends with 0, or a table."""
     before_start: Words | None = Field(default=None, min_length=1)
+    """A command that is run to its end before each start, in a container like it."""
     tty: bool = False
+    """Whether it runs in a terminal."""
     volumes: Volumes = []
+    """Named volumes and host folders: "data:/var/lib/data", "./conf:/etc/conf:ro"."""
     networks: Networks = []
+    """Networks of the engine that it joins beside the project's own."""
     hostname: Annotated[str, AfterValidator(checked_hostname)] | None = None
+    """What its container calls itself."""
     extra_hosts: ExtraHosts = []
+    """More names of hosts: "db:10.0.0.5", or a table."""
     tmpfs: TmpfsList = []
+    """Folders in memory, empty at each start: "/run", "/cache:size=64m"."""
     shm_size: Size | None = None
+    """The size of /dev/shm, as 1g."""
     memory: Annotated[Size, AfterValidator(checked_memory)] | None = None
-    cpus: Annotated[float, BeforeValidator(parse_cpus)] | None = None
-    gpus: Annotated[Gpus, BeforeValidator(parse_gpus)] | None = None
+    """How much memory it may take, as 512m."""
+    cpus: Annotated[float, BeforeValidator(parse_cpus, json_schema_input_type=int | float)] | None = None
+    """How many processors it may use, as 1.5."""
+    gpus: (
+        Annotated[Gpus, BeforeValidator(parse_gpus, json_schema_input_type=str | int | list[str])] | None
+    ) = None
+    """The GPUs that it gets: all, a number of them, or a list of ids."""
     platform: Annotated[str, AfterValidator(checked_platform)] | None = None
+    """What its container runs as, and an image of others is pulled for, as linux/amd64."""
     debug: Annotated[bool | int, BeforeValidator(debug_port)] = False
+    """Whether it runs under debugpy: true, or the port on which that listens."""
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":
@@ -385,14 +481,22 @@ class TargetTable(Table):
         return self
 
 
+TargetChoice = Annotated[TargetTable, BeforeValidator(script_table, json_schema_input_type=str | TargetTable)]
+
+
 class File(Table):
     """The whole file."""
 
     project: ProjectTable = ProjectTable()
+    """What concerns all of it."""
     image: ImageTable | None = None
+    """How the one image is built."""
     images: dict[Name, ImageTable] = {}
+    """How several images are built; a target chooses one by its `image`."""
     mount: MountChoice = MountTable()
-    targets: dict[Name, Annotated[TargetTable, BeforeValidator(script_table)]] | None = None
+    """The folder that containers see; false: images carry their code."""
+    targets: dict[Name, TargetChoice] | None = None
+    """The programs to run, each in a container of its own; the Dockerfile's own command otherwise."""
 
 
 def known_keys(path: tuple[str | int, ...]) -> tuple[str, ...]:

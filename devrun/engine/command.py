@@ -4,7 +4,8 @@ An ENTRYPOINT is read as wrappers (`tini --`, `docker-entrypoint.sh`, `uv run`),
 interpreter with options only (`python -u`), which gets the script as its command, or something else, which a
 script or module replaces. A `command` is started as Docker would, after the ENTRYPOINT; but an ENTRYPOINT
 that is an interpreter gives way to it, unless it is a script or option for that interpreter. An `entrypoint`
-of the target's own is always kept.
+of the target's own is always kept. What a person types is started as it is: of an ENTRYPOINT only the
+wrappers stay before it.
 """
 
 from collections.abc import Sequence
@@ -66,6 +67,17 @@ def choose_start(
             if override is not None:
                 return Start(override, args, "`entrypoint` of the target")
             return Start(None, (*command, *args) if args else None, "what the image starts")
+
+
+def choose_typed(argv: tuple[str, ...], entrypoint: tuple[str, ...]) -> Start:
+    """Return what to start for a command that a person typed; `entrypoint` is the target's or the image's.
+
+    Words that no program is called like, options for instance, are meant for the ENTRYPOINT.
+    """
+    reading = read_entrypoint(entrypoint)
+    is_for_entrypoint = argv[0].startswith("-") or (reading.interpreter and argv[0].endswith(".py"))
+    kept = entrypoint if is_for_entrypoint else reading.wrappers
+    return _explicit((*kept, *argv), len(kept), "as it was typed")
 
 
 def _start_python(

@@ -149,6 +149,17 @@ class Exchange:
         """Return the whole reply."""
         return b"".join(self.chunks())
 
+    def write(self, data: bytes) -> None:
+        """Send more after the request, where the engine made a stream of the connection; raises OSError."""
+        if self._socket is not None:
+            self._socket.sendall(data)
+
+    def end_input(self) -> None:
+        """Say that no more is sent; the reply goes on. One that ended already is fine."""
+        if self._socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_WR)
+
     def close(self) -> None:
         """End the exchange: whoever waits in it goes on at once."""
         with self._lock:
@@ -196,6 +207,9 @@ class Exchange:
         if self._response is None or self._closing.is_set():
             return b""
         try:
+            if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                # To HTTP the reply ends with its head; what follows is the stream.
+                return self._response.fp.read1(size)
             return self._response.read1(size)
         except (OSError, http.client.HTTPException) as error:
             if self._closing.is_set():

@@ -1,9 +1,12 @@
 """Who holds a port that a container was to get: read out of the engine's error, its list, and /proc."""
 
 import re
+import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from devrun.config.project import Port
 
 _TAKEN = re.compile(r"port is already allocated|address already in use")
 _PLACE = re.compile(r"(?:\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]*\]|::1|::):(\d+)")
@@ -30,6 +33,17 @@ def holder(port: int, containers: Iterable[Mapping[str, Any]], proc: Path = Path
     return _process(port, proc) or "another program"
 
 
+def taken_by(port: Port, containers: Iterable[Mapping[str, Any]]) -> str:
+    """Return who holds a port of this machine, in words; empty: nobody does, as far as can be told."""
+    seen = tuple(containers)
+    is_published = any(
+        entry.get("PublicPort") == port.host_port and entry.get("Type") == port.protocol
+        for container in seen
+        for entry in container.get("Ports") or ()
+    )
+    return holder(port.host_port, seen) if is_published or not _can_be_bound(port) else ""
+
+
 def listening(table: str) -> set[tuple[str, int, str]]:
     """Return address (hexadecimal), port and inode of the sockets that listen, from /proc/net/tcp or tcp6."""
     rows = (line.split() for line in table.splitlines())
@@ -39,6 +53,22 @@ def listening(table: str) -> set[tuple[str, int, str]]:
             address, _, port = row[1].rpartition(":")
             listed.add((address, int(port, 16), row[9]))
     return listed
+
+
+def _can_be_bound(port: Port) -> bool:
+    address = port.address or "127.0.0.1"
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind = socket.SOCK_DGRAM if port.protocol == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as probe:
+        # As the engine does it: connections that have just ended are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind is socket.SOCK_STREAM))
+        try:
+            probe.bind((address, port.host_port))
+        except PermissionError:
+            return True  # low ports are for root only, and so for the engine
+        except OSError:
+            return False
+    return True
 
 
 def _process(port: int, proc: Path) -> str:

@@ -6,6 +6,8 @@ Pure text in, text out.
 
 import re
 
+from devrun.errors import ProgramError, ProgramMissingError
+
 _NOISE = tuple(
     re.compile(pattern)
     for pattern in (
@@ -28,6 +30,8 @@ _NOISE = tuple(
 _PROGRAM = re.compile(
     r'exec: "(?P<name>[^"]*)": .*(?:(?P<missing>not found|no such file)|permission denied|is a directory)'
 )
+_MISSING = " is not in the container"
+_NOT_EXECUTABLE = " is not executable"
 _REMEDIES = (
     (r"the program .* is not", "correct `command` or `entrypoint` in devrun.toml, or the Dockerfile"),
     (r"bind source path does not exist", "make it, or correct `mount` or `volumes` in devrun.toml"),
@@ -60,10 +64,15 @@ def explain(message: str) -> tuple[str, str]:
     return (text[:1].lower() + text[1:] if first.isalpha() and not first.isupper() else text), hint
 
 
+def program_error(cause: str, hint: str = "") -> ProgramError | None:
+    """Return the error where an explained cause is that a program cannot be started, None otherwise."""
+    if cause.endswith(_MISSING):
+        return ProgramMissingError(cause, hint=hint)
+    return ProgramError(cause, hint=hint) if cause.endswith(_NOT_EXECUTABLE) else None
+
+
 def _words(text: str) -> str:
     program = _PROGRAM.search(text)
     if not program:
         return text
-    return (
-        f'the program "{program["name"]}" is not {"in the container" if program["missing"] else "executable"}'
-    )
+    return f'the program "{program["name"]}"{_MISSING if program["missing"] else _NOT_EXECUTABLE}'

@@ -3,7 +3,7 @@
 import pytest
 
 from devrun.config.project import Command, ImageCommand, Module, Program, Script
-from devrun.engine.command import Start, choose_start, has_init
+from devrun.engine.command import Start, choose_start, choose_typed, has_init
 
 SCRIPT = Script("app.py")
 
@@ -158,3 +158,27 @@ def test_the_image_s_own_command_is_left_alone() -> None:
 def test_an_init_of_the_image_is_known(entrypoint: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001
     """No second one is put over it."""
     assert has_init(entrypoint) is expected
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "typed", "expected"),
+    [
+        ("", "pip freeze", "pip | freeze"),
+        ("python", "pip freeze", "pip | freeze"),
+        ("python", "python", "python |"),
+        ("python -u", "app.py --fast", "python -u | app.py --fast"),
+        ("python", "-m pytest", "python | -m pytest"),
+        ("python app.py", "pip freeze", "pip | freeze"),
+        ("python app.py", "--help", "python app.py | --help"),
+        ("gunicorn", "pip freeze", "pip | freeze"),
+        ("/bin/sh -c ./start", "ls -l", "ls | -l"),
+        ("tini -- python app.py", "ls", "tini -- | ls"),
+        ("/docker-entrypoint.sh", "ls", "/docker-entrypoint.sh | ls"),
+        ("uv run", "pytest -q", "uv run | pytest -q"),
+    ],
+)
+def test_what_a_person_types_is_started_as_it_is(entrypoint: str, typed: str, expected: str) -> None:
+    """Of the ENTRYPOINT only wrappers stay; options, and a script for an interpreter, are meant for it."""
+    chosen = choose_typed(tuple(typed.split()), tuple(entrypoint.split()))
+
+    assert started(chosen, entrypoint, "other.py").strip() == expected

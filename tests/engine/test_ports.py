@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from devrun.config.project import Port
 from devrun.engine.inside import read_address
-from devrun.engine.ports import holder, listening, taken_port
+from devrun.engine.ports import holder, listening, taken_by, taken_port
 
 TABLE = """\
 sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -64,3 +65,19 @@ def test_listening_sockets_are_read_from_the_kernel_s_table() -> None:
 
     assert found == {("127.0.0.1", 8080), ("0.0.0.0", 5000)}
     assert read_address("00000000000000000000000001000000") == "::1"
+
+
+def test_a_port_is_taken_where_somebody_listens_or_a_container_publishes_it() -> None:
+    """Of both protocols by itself; a free one is nobody's."""
+    shop = {"Names": ["/shop"], "Ports": [{"PrivatePort": 53, "PublicPort": 9, "Type": "udp"}]}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+        assert f"(process {os.getpid()})" in taken_by(Port(5000, number), [])
+        assert taken_by(Port(5000, number, "udp"), []) == ""
+    assert taken_by(Port(5000, number), [shop]) == ""
+    assert taken_by(Port(53, 9, "udp"), [shop]) == 'container "shop"'
+
+
+def test_an_address_that_is_not_this_machines_cannot_be_had() -> None:
+    """Whoever has it."""
+    assert taken_by(Port(5000, 8080, address="192.0.2.1"), []) == "another program"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from devrun.engine.refusals import explain
+from devrun.engine.refusals import explain, program_error
+from devrun.errors import ExitCode
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,18 @@ def test_known_causes_come_with_a_remedy(said: str, hint: str) -> None:
     """What can be done about it is said where it is known."""
     assert hint in explain(said)[1]
     assert bool(hint) is bool(explain(said)[1])
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ('exec failed: exec: "x": executable file not found in $PATH: unknown', ExitCode.NOT_FOUND),
+        ('exec: "/x": permission denied: unknown', ExitCode.NOT_EXECUTABLE),
+        ("no space left on device", None),
+    ],
+)
+def test_a_program_that_cannot_be_started_ends_as_in_a_shell(said: str, code: ExitCode | None) -> None:
+    """With 127 where it is not there, with 126 where it is no program."""
+    error = program_error(explain(said)[0])
+
+    assert (error and error.exit_code) == code
