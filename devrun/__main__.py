@@ -2,12 +2,17 @@
 
 import sys
 
-from devrun.cli.main import cli
+from devrun.cli import quick
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(cli())
+    code = quick.answer(sys.argv[1:])
+    if code is None:
+        from devrun.cli.main import cli
+
+        code = cli()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ from devrun.cli.names import complete_targets, target_of
 from devrun.config.project import Project, TargetName
 from devrun.errors import ConfigError
 
+SWITCH_S = 0.001
+"""A fifth of Python's own; an answer takes several switches between threads."""
+
 
 @click.command("watch")
 @click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
@@ -56,6 +59,8 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
     from devrun.daemon.loop import Daemon
     from devrun.engine.docker import connect
 
+    # Targets that flood their output keep threads busy: whoever asks for the status must not wait for them.
+    sys.setswitchinterval(SWITCH_S)
     place = options.place()
     place.check_outside(project.root)
     place.make()

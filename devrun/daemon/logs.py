@@ -1,7 +1,5 @@
 """What targets and builds wrote: the newest of each, for readers of the socket."""
 
-from dataclasses import replace
-
 from devrun.config.project import ImageName
 from devrun.control.feed import Feed
 from devrun.core.journal import LogLine
@@ -24,15 +22,15 @@ class Logs:
 
     def add(self, line: OutputLine) -> LogLine:
         """Keep a line of a target."""
-        return _put(self.targets, LogLine(line.at_ns / NS, line.target, line.stream, line.text))
+        return _put(self.targets, line.at_ns / NS, line.target, line.stream, line.text)
 
     def add_progress(self, image: ImageName, news: BuildProgress, at: float) -> None:
         """Keep what a build says: its instructions, and what they write."""
         place = f"[{news.step}/{news.steps}] " if news.steps else ""
         text = news.line or f"{place}{news.instruction}{' (cached)' if news.cached else ''}"
-        _put(self.builds, LogLine(at, image, "build", text))
+        _put(self.builds, at, image, "build", text)
 
 
-def _put(feed: Feed[LogLine], line: LogLine) -> LogLine:
-    weight = len(line.text) + LINE_WEIGHT
-    return feed.put(line.name, line.at, lambda number: replace(line, number=number), weight=weight)
+def _put(feed: Feed[LogLine], at: float, name: str, stream: str, text: str) -> LogLine:
+    weight = len(text) + LINE_WEIGHT
+    return feed.put(name, at, lambda number: LogLine(at, name, stream, text, number), weight=weight)

@@ -9,6 +9,7 @@ import re
 from calendar import timegm
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import strptime
 
 from devrun.config.project import TargetName
@@ -46,20 +47,27 @@ def read_lines(chunks: Iterable[bytes], *, tty: bool) -> Iterator[Written]:
 def split_stamp(piece: bytes) -> tuple[int, bytes]:
     """Return the time in nanoseconds at the beginning of a piece, 0 where there is none, and the rest."""
     found = _STAMP.match(piece)
-    return (parse_ns(found.group().decode().strip()), piece[found.end() :]) if found else (0, piece)
+    return (_ns(found), piece[found.end() :]) if found else (0, piece)
 
 
 def parse_ns(stamp: str) -> int:
     """Return an RFC 3339 time as nanoseconds since the epoch, exactly; the engine's zero time gives 0."""
     found = _STAMP.match(stamp.encode() + b" ")
-    if not found or stamp.startswith("0001-"):
-        return 0
-    seconds = timegm(strptime(found.group(1).decode(), "%Y-%m-%dT%H:%M:%S"))
-    zone = found.group(3).decode()
-    if zone != "Z":
-        offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
-        seconds += -offset if zone[0] == "+" else offset
-    return seconds * NS + int((found.group(2) or b"0").ljust(9, b"0"))
+    return _ns(found) if found and not stamp.startswith("0001-") else 0
+
+
+def _ns(found: "re.Match[bytes]") -> int:
+    return _seconds(found[1], found[3]) * NS + int((found[2] or b"0").ljust(9, b"0"))
+
+
+@lru_cache(maxsize=64)
+def _seconds(time: bytes, zone: bytes) -> int:
+    """Return the whole seconds of a time; a flood of lines has the same ones over and over."""
+    seconds = timegm(strptime(time.decode(), "%Y-%m-%dT%H:%M:%S"))
+    if zone == b"Z":
+        return seconds
+    offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
+    return seconds - offset if zone[:1] == b"+" else seconds + offset
 
 
 def log_params(since_ns: int, *, follow: bool = True, last: int | None = None) -> Params:

@@ -59,6 +59,8 @@ class Disk:
         """Those that the closures were worked out with."""
         self._configuration = Configuration(project)
         self._is_read = False
+        self.counts = (0, 0)
+        """How many files and directories are watched, by the last look."""
         self._batch = 0
         self._posted_at = 0.0
         self._learned: dict[ImageName, threading.Event] = {}
@@ -97,6 +99,7 @@ class Disk:
         self._runtimes = {image: self._find(image).runtime for image in self.project.images}
         self._close_over(self._snapshot.files.keys())
         self._is_read = True
+        self._count()
 
     def close(self) -> None:
         """End the thread."""
@@ -110,11 +113,6 @@ class Disk:
         """Have DiskRead posted with this number, after all that follows from what was saved before."""
         self._barriers.ask(number)
         self._lookout.wake()
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """How many files and directories are watched."""
-        return len(self._snapshot.files), len(self._snapshot.directories)
 
     def hash_inputs(self, image: ImageName) -> Fingerprint:
         """Return the fingerprint of an image's build inputs as they are now."""
@@ -212,8 +210,12 @@ class Disk:
             with self._looking:
                 self._deliver(whole)
                 self._history.hear(hints or whole)
+        self._count()
         self._pass(asked)
         return not missing
+
+    def _count(self) -> None:
+        self.counts = len(self._snapshot.files), len(self._snapshot.directories)
 
     def _pass(self, barriers: tuple[int, ...]) -> None:
         """Tell that a look at everything was delivered, with all that came until it was whole."""

@@ -183,5 +183,6 @@ def test_it_takes_no_port_and_no_call_from_its_target(tmp_path: Path) -> None:
         **labels.project_labels(project),
         labels.ROLE: labels.ROLE_ONEOFF,
         labels.PYTHON: "",
+        labels.MOUNT: "/app",
     }
     assert body["Tty"] is False
