@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from devrun.cli.main import Options
 from devrun.cli.text import ago, safe
 from devrun.control.client import Client
 from devrun.control.lock import Holder, read
@@ -42,8 +43,15 @@ class Row:
 
 @click.command("ps")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
-def command(as_json: bool) -> None:  # noqa: FBT001 - click's way
+@click.option(
+    "--socket", "is_socket", is_flag=True, help="Print where this project's devrun listens, for curl."
+)
+@click.pass_obj
+def command(options: Options, as_json: bool, is_socket: bool) -> None:  # noqa: FBT001 - click's way
     """List the projects that devrun runs for you, wherever they are."""
+    if is_socket:
+        click.echo(str(Client.connect(options.place()).holder.socket))
+        return
     rows = []
     for place in places():
         if holder := read(place):
@@ -76,6 +84,7 @@ def _as_json(row: Row) -> dict[str, object]:
         "root": str(holder.root),
         "pid": holder.pid,
         "version": holder.version,
+        "socket": str(holder.socket),
         "started": holder.started,
         "state": row.state,
         "settled": report.settled if report else None,
