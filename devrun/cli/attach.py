@@ -12,7 +12,7 @@ from devrun.cli.main import Options
 from devrun.cli.terminal import Terminal
 from devrun.control.client import Client
 from devrun.core.journal import Entry, LogLine, Missed
-from devrun.errors import DevrunError, ExitCode, NotRunningError
+from devrun.errors import DevrunError, ExitCode
 
 PAUSE_S = 0.2
 Item = TypeVar("Item", Entry, LogLine)
@@ -68,7 +68,7 @@ def _follow(items: "Iterable[Item | Missed]", take: Callable[[Item], None], term
 def _until_end(follow: Callable[[], None], ended: threading.Event) -> None:
     try:
         follow()
-    except (NotRunningError, DevrunError):
+    except DevrunError:
         pass  # It went while it was asked: that is its end, too.
     finally:
         ended.set()

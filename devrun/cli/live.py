@@ -69,6 +69,7 @@ class LiveView(Terminal):
         self._controls: Controls | None = None
         self._shown: str = ""
         """The target whose output alone is shown; empty: all."""
+        self._last = Text()
         self._keys = Keys(self._press)
         self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
 
@@ -137,8 +138,12 @@ class LiveView(Terminal):
             self._console.print(Text.from_ansi("\n".join(lines)), soft_wrap=True)
 
     def _footer(self) -> Text:
+        """Return the footer, or the last one where a daemon elsewhere does not answer any more."""
         assert self._controls is not None  # else the thread would not run
-        return footer(self._controls.report(), self._console.size, shown=self._shown, now=time.time())
+        with contextlib.suppress(DevrunError):
+            report = self._controls.report()
+            self._last = footer(report, self._console.size, shown=self._shown, now=time.time())
+        return self._last
 
     # What follows runs in the thread of the keys.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from devrun.config.build_session import session_of
 from devrun.config.debugging import with_debuggers
 from devrun.config.dependencies import dependencies_of, rings
 from devrun.config.environment import EnvFileError, parse_env_file
@@ -45,7 +46,6 @@ from devrun.config.schema import (
     TargetTable,
     Tree,
 )
-from devrun.config.session import Secret, Session, SshAgent
 from devrun.config.surround import surroundings_of, user_of
 from devrun.config.text_file import UnreadableError, read_text
 
@@ -144,25 +144,8 @@ class Resolver:
             table.args,
             tuple(table.inputs),
             table.platform,
-            self._session(table),
+            session_of(table, self.root),
         )
-
-    def _session(self, table: ImageTable) -> Session:
-        """Return what builds may ask for; whether it is there is looked at by each of them."""
-        secrets = (
-            Secret(name, self._own_file(said.file) if said.file else None, said.env or "")
-            for name, said in table.secrets.items()
-        )
-        agents = (line.partition("=") for line in table.ssh)
-        return Session(
-            tuple(secrets),
-            tuple(SshAgent(name, self._own_file(path) if path else None) for name, _, path in agents),
-            tuple(table.cache_from),
-        )
-
-    def _own_file(self, value: str) -> Path:
-        """Return the path of a file that may well lie in the user's home."""
-        return Path(os.path.normpath(self.root / os.path.expanduser(value)))  # noqa: PTH111 - no such user raises there
 
     def _absolute(self, value: str) -> Path:
         return Path(os.path.normpath(self.root / value))
