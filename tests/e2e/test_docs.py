@@ -20,7 +20,7 @@ PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").gl
 ELSEWHERE = {
     "pip install .": "CI installs the checkout",
     "python benchmarks/decision.py 500 20": "",
-    "python benchmarks/status.py 200": "",
+    "python benchmarks/status.py 100": "",
 }
 """Commands that are run from the checkout: those with a reason are not run here."""
 HELLO = """\
