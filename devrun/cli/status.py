@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devrun.cli.main import Options
-from devrun.errors import ExitCode
+from devrun.errors import ExitCode, NotRunningError
 
 if TYPE_CHECKING:
     from devrun.control.client import Client
@@ -61,9 +61,12 @@ def _follow(client: "Client", *, as_json: bool) -> None:
 
 def _bodies(client: "Client") -> Iterator[bytes]:
     """Yield the report whenever something happened, until the daemon ends."""
-    entries = client.events(follow=True, tail=1)
     last = b""
-    for _ in entries:
-        if (body := client.status_bytes()) != last:
+    for _ in client.events(follow=True, tail=1):
+        try:
+            body = client.status_bytes()
+        except NotRunningError:
+            return  # It ended between the two.
+        if body != last:
             yield body
         last = body

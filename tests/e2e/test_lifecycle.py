@@ -116,7 +116,10 @@ def test_a_change_of_devrun_toml_is_applied_to_what_it_concerns(scripts: Sandbox
     )
     scripts.write("devrun.toml", changed)
     said = "devrun.toml changed: second added, new-hello recreated, hello-cmd removed"
-    report = scripts.until(lambda report: report.settled and said in scripts.output(), "it is applied")
+    report = scripts.until(
+        lambda report: report.settled and "second" in report.targets and said in scripts.output(),
+        "it is applied",
+    )
 
     assert set(report.targets) == {"hello", "new-hello", "second"}
     assert scripts.start_of("hello") == kept
