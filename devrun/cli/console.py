@@ -107,6 +107,7 @@ def _taking_signals(signals: "queue.SimpleQueue[signal.Signals | None]") -> Iter
     asked = 0
 
     def take(number: int, _: FrameType | None) -> None:
+        """Take one signal."""
         nonlocal asked
         asked += number in ENDING
         if asked >= ENOUGH:

@@ -4,7 +4,6 @@ A shell waits for a completion at every key, so that the file is read without be
 wrong with it, there are simply no names.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -51,9 +50,9 @@ def complete_targets_and_images(context: click.Context, _: click.Parameter, inco
 def _known(name: str, known: Iterable[Name], kind: str) -> Name:
     names = {str(one): one for one in known}
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(names)}"
-        raise ConfigError(f"no {kind} is called {name}", hint=hint)
+        from devrun.config.names import meant  # no completion waits for it
+
+        raise ConfigError(f"no {kind} is called {name}", hint=meant(name, names))
     return names[name]
 
 

@@ -4,7 +4,7 @@ import click
 
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets
-from devrun.cli.wishes import Wish, active, no_wait, subjects_of
+from devrun.cli.wishes import Wish, active, no_wait
 
 
 @click.command("restart")
@@ -15,11 +15,4 @@ def command(options: Options, targets: tuple[str, ...], no_wait: bool) -> int:  
     """Start targets anew, all that run or some; a stopped one that is named runs again."""
     wish = Wish(options)
     names = list(targets or active(wish.report))
-
-    def send() -> None:
-        for name in names:
-            wish.client.restart(name)
-
-    return wish.fulfil(
-        subjects_of(wish.report, names), send, lambda: wish.until_ready(names), wait=not no_wait
-    )
+    return wish.of_each(names, wish.client.restart, wish.until_ready, wait=not no_wait)

@@ -4,7 +4,7 @@ import click
 
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets
-from devrun.cli.wishes import Wish, no_wait, subjects_of
+from devrun.cli.wishes import Wish, no_wait
 
 
 @click.command("start")
@@ -15,11 +15,4 @@ def command(options: Options, targets: tuple[str, ...], no_wait: bool) -> int:  
     """Have targets run, all or some; one that runs goes on."""
     wish = Wish(options)
     names = list(targets or wish.report.targets)
-
-    def send() -> None:
-        for name in names:
-            wish.client.start(name)
-
-    return wish.fulfil(
-        subjects_of(wish.report, names), send, lambda: wish.until_ready(names), wait=not no_wait
-    )
+    return wish.of_each(names, wish.client.start, wish.until_ready, wait=not no_wait)

@@ -4,7 +4,7 @@ import click
 
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets
-from devrun.cli.wishes import Wish, no_wait, subjects_of
+from devrun.cli.wishes import Wish, no_wait
 
 
 @click.command("stop")
@@ -15,11 +15,4 @@ def command(options: Options, targets: tuple[str, ...], no_wait: bool) -> int:  
     """Stop targets, all or some, until they are started or restarted; no edit starts them."""
     wish = Wish(options)
     names = list(targets or wish.report.targets)
-
-    def send() -> None:
-        for name in names:
-            wish.client.stop(name)
-
-    return wish.fulfil(
-        subjects_of(wish.report, names), send, lambda: wish.until_stopped(names), wait=not no_wait
-    )
+    return wish.of_each(names, wish.client.stop, wish.until_stopped, wait=not no_wait)

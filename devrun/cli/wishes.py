@@ -45,6 +45,22 @@ class Wish:
         teller.end(self.client.status().entry)
         return code
 
+    def of_each(
+        self,
+        names: Collection[str],
+        ask: Callable[[str], None],
+        until: Callable[[Collection[str]], int],
+        *,
+        wait: bool,
+    ) -> int:
+        """Ask the same of several targets, and say what becomes of them until it is done."""
+
+        def send() -> None:
+            for name in names:
+                ask(name)
+
+        return self.fulfil(subjects_of(self.report, names), send, lambda: until(names), wait=wait)
+
     def until_ready(self, targets: Collection[str]) -> int:
         """Return when targets are ready, or say why they are not."""
         return report_outcome(self.client.wait(targets))

@@ -1,6 +1,8 @@
 """Names for people become slugs for Docker: lower case, `[a-z0-9-]`."""
 
+import difflib
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from slugify import slugify as transliterate
@@ -26,3 +28,10 @@ def project_slug(name: str, root: Path) -> str:
 def image_tag(slug: str, image: str, fingerprint: str) -> str:
     """Return an image's name for the engine: which project's, which image, and what it was built from."""
     return f"devrun/{slug}-{slugify(image)}:{fingerprint}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return what may have been meant by a name that is not known: the nearest, or else all that are."""
+    names = tuple(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there is {', '.join(names)}"

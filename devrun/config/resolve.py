@@ -1,6 +1,5 @@
 """From what the file says to what the program uses: defaults, absolute paths, checked references."""
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from devrun.config.dependencies import dependencies_of, rings
 from devrun.config.environment import EnvFileError, parse_env_file
 from devrun.config.find import root_key
 from devrun.config.mount_source import leads_out, refusal
-from devrun.config.names import project_slug, slugify
+from devrun.config.names import meant, project_slug, slugify
 from devrun.config.nearby import near
 from devrun.config.problems import KeyPath, Problem, quoted
 from devrun.config.project import (
@@ -223,7 +222,7 @@ class Resolver:
         if said not in images:
             where = (*path, "image")
             self._complain(
-                where, f"there is no image {self._said(where)}{_meant(said, images)}", PREBUILT_HINT
+                where, f"there is no image {self._said(where)}; {meant(said, images)}", PREBUILT_HINT
             )
         return ImageName(said)
 
@@ -304,7 +303,7 @@ class Resolver:
         for place, name in _places(table.depends_on):
             if name not in known:
                 shown = self._said((*where, place)) if isinstance(place, int) else f"'{name}'"
-                self._complain((*where, place), f"there is no target {shown}{_meant(name, known)}")
+                self._complain((*where, place), f"there is no target {shown}; {meant(name, known)}")
         return dependencies_of(table, self.parsed.targets or {})
 
     def _refuse_rings(self, targets: Mapping[TargetName, TargetConfig]) -> None:
@@ -358,12 +357,6 @@ def _stop_timeout_s(table: TargetTable) -> int | None:
     return (
         PREBUILT_STOP_TIMEOUT_S if table.stop_timeout is None and _is_prebuilt(table) else table.stop_timeout
     )
-
-
-def _meant(said: str, known: Iterable[str]) -> str:
-    names = tuple(known)
-    near = difflib.get_close_matches(said, names, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there is {', '.join(names)}"
 
 
 def _is_file(path: Path) -> bool:

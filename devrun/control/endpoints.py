@@ -37,6 +37,8 @@ from devrun.errors import DevrunError, UnknownNameError
 LINES_TYPE = "application/x-ndjson"
 HOSTS = frozenset({"", "localhost", "devrun"})
 """What programs send. A page can only make a browser send the name of a site, which is none of these."""
+UNKNOWN = {404: "There is no such name."}
+BUSY = {429: "Too many wait already.", 503: "The daemon ends."}
 LARGEST = 2**53
 """What JSON's numbers count to without a gap."""
 FEED_PARAMETERS = (
@@ -95,26 +97,9 @@ class Endpoints:
         self.operations = self._declare()
 
     def _declare(self) -> tuple[Operation, ...]:
-        name = Parameter("name", "its name in devrun.toml")
-        unknown = {404: "There is no such name."}
-        busy = {429: "Too many wait already.", 503: "The daemon ends."}
-        wishes = [
-            Operation(
-                "POST",
-                f"/v1/targets/{{name}}/{verb}",
-                summary,
-                partial(self._wish, wish),
-                [Accepted],
-                (name,),
-                status=202,
-                errors=unknown,
-            )
-            for verb, summary, wish in (
-                ("restart", "Have a target started anew, a stopped one too.", self._service.restart),
-                ("start", "Have a target run.", self._service.start),
-                ("stop", "Have a target stopped, until it is started.", self._service.stop),
-            )
-        ]
+        return (*self._questions(), *self._streamed(), *self._wishes())
+
+    def _questions(self) -> tuple[Operation, ...]:
         return (
             Operation("GET", "/v1/status", "The report.", self._status, [Report]),
             Operation(
@@ -129,6 +114,23 @@ class Endpoints:
                 ),
             ),
             Operation(
+                "POST",
+                "/v1/wait",
+                "Answered when all that was saved before is built, loaded and ready.",
+                self._wait,
+                [WaitOutcome],
+                (
+                    Parameter("target", "only these", many=True),
+                    Parameter("timeout", "seconds", Kind.NUMBER, most=LONGEST_WAIT_S, above_zero=True),
+                ),
+                errors=BUSY,
+            ),
+            Operation("GET", "/v1/openapi.json", "This document.", self._openapi, [dict]),
+        )
+
+    def _streamed(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
                 "GET",
                 "/v1/events",
                 "What happened, an entry in a line.",
@@ -139,7 +141,7 @@ class Endpoints:
                     Parameter("snapshot", "begin with the report", Kind.FLAG),
                 ),
                 streams=True,
-                errors=busy,
+                errors=BUSY,
             ),
             Operation(
                 "GET",
@@ -153,9 +155,31 @@ class Endpoints:
                     Parameter("build", "what builds of their images wrote, instead", Kind.FLAG),
                 ),
                 streams=True,
-                errors=unknown | busy,
+                errors=UNKNOWN | BUSY,
             ),
-            *wishes,
+        )
+
+    def _wishes(self) -> tuple[Operation, ...]:
+        name = Parameter("name", "its name in devrun.toml")
+        of_targets = (
+            ("restart", "Have a target started anew, a stopped one too.", self._service.restart),
+            ("start", "Have a target run.", self._service.start),
+            ("stop", "Have a target stopped, until it is started.", self._service.stop),
+        )
+        return (
+            *(
+                Operation(
+                    "POST",
+                    f"/v1/targets/{{name}}/{verb}",
+                    summary,
+                    partial(self._wish, wish),
+                    [Accepted],
+                    (name,),
+                    status=202,
+                    errors=UNKNOWN,
+                )
+                for verb, summary, wish in of_targets
+            ),
             Operation(
                 "POST",
                 "/v1/images/{name}/rebuild",
@@ -168,19 +192,7 @@ class Endpoints:
                     Parameter("pull", "on top of freshly pulled images", Kind.FLAG),
                 ),
                 status=202,
-                errors=unknown,
-            ),
-            Operation(
-                "POST",
-                "/v1/wait",
-                "Answered when all that was saved before is built, loaded and ready.",
-                self._wait,
-                [WaitOutcome],
-                (
-                    Parameter("target", "only these", many=True),
-                    Parameter("timeout", "seconds", Kind.NUMBER, most=LONGEST_WAIT_S, above_zero=True),
-                ),
-                errors=busy,
+                errors=UNKNOWN,
             ),
             Operation(
                 "POST",
@@ -191,7 +203,6 @@ class Endpoints:
                 (Parameter("remove", "remove the containers, too", Kind.FLAG),),
                 status=202,
             ),
-            Operation("GET", "/v1/openapi.json", "This document.", self._openapi, [dict]),
         )
 
     async def _status(self, _request: Request, _: Arguments) -> Response:

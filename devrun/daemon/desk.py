@@ -4,12 +4,12 @@ Every method may be called from any thread and returns at once, `explain` except
 event.
 """
 
-import difflib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from devrun.config.names import meant
 from devrun.config.project import ImageName, TargetName
 from devrun.control.feed import Reader
 from devrun.core.events import (
@@ -125,6 +125,4 @@ class Desk:
     def _known(name: str, known: Collection[str], kind: str) -> str:
         if name in known:
             return name
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
-        raise UnknownNameError(f"no {kind} is called {name}", hint=hint)
+        raise UnknownNameError(f"no {kind} is called {name}", hint=meant(name, known))
