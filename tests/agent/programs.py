@@ -314,7 +314,7 @@ PROGRAMS = {
     "exit with words": script("import sys, json\nsys.exit('words')"),
     "exit with a number": script("import sys, json\nprint('x', end='')\nsys.exit(300)"),
     "exit in a thread": script(
-        "import sys, threading as it\nt = it.Thread(target=sys.exit, args=(3,))\nt.start(), t.join(), print(1)"
+        "import sys, threading as it\nt = it.Thread(target=sys.exit, args=(3,))\nt.start(), t.join()"
     ),
     "an error in a thread": script(
         "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='t')\nt.start()\nt.join()"
