@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.agent.bench import AGENT, Agent, Program, launch, processes, until
+from tests.agent.bench import AGENT, LIMIT_S, Agent, Program, launch, processes, until
 from tests.agent.conftest import Begin
 
 READY = "import signal\nprint('ready', flush=True)\nwhile True:\n    signal.pause()\n"
@@ -241,16 +241,19 @@ def test_as_process_one_it_leaves_alone_what_was_not_the_programs(project: Path,
         enter = ["nsenter", "--target", children.split()[0], "--pid"]
         subprocess.run([*enter, "sh", "-c", "sleep 1000 >/dev/null 2>&1 &"], cwd=project, check=True)
         [sleeping] = [pid for pid in processes(project) if name_of(pid) == "sleep"]
-        until(place.exists, lambda: "no socket")
         with socket.socket(socket.AF_UNIX) as peer:
-            peer.connect(str(place))
+            until(lambda: not peer.connect_ex(str(place)), lambda: "no socket")
             peer.sendall(b'{"id": 1, "do": "restart"}\n')
-            until(lambda: any("id" in line for line in lines(peer, 1)), lambda: "no answer")
+            peer.settimeout(LIMIT_S)
+            received = b""
+            while b'"id"' not in received:
+                received += peer.recv(1 << 16)
         assert name_of(sleeping) == "sleep"
         os.kill(int(children.split()[0]), signal.SIGTERM)
         assert running.process.wait(20) == 143
     finally:
         running.process.kill()
+        running.process.wait()
         for pid in processes(project):
             os.kill(pid, signal.SIGKILL)
 
