@@ -223,6 +223,9 @@ class FakeEngine:
         with self._entered("known_targets"):
             return tuple(sorted({box.target.name for box in self._boxes.values()}))
 
+    def tidy(self) -> None:
+        """Do nothing: nothing is left behind."""
+
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target."""
         with self._entered("inspect_target", target):
