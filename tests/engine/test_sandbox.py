@@ -146,7 +146,7 @@ def test_a_sandbox_may_do_nothing(bench: Bench, target: TargetConfig, connection
 
 
 def test_a_stopped_target_has_no_port(bench: Bench, target: TargetConfig) -> None:
-    """It is free for others, and the target's again with the next start; a restart while stopped starts it."""
+    """It is free for others, and the target's again with the next start."""
     port = target.ports[0].host_port
     first = bench.start(target)
     assert not is_free(port)
