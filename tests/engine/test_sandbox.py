@@ -1,6 +1,7 @@
 """What the real engine makes of network sandboxes: kept, shared, lost, and found again after a crash."""
 
 import socket
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,9 +16,19 @@ from devrun.core.values import Container, Phase
 from devrun.engine import labels, pause
 from devrun.engine.connection import Connection, find_connection
 from devrun.engine.docker import DockerEngine
+from devrun.engine.protocol import Touched
 from devrun.engine.sandbox import GONE, split, why_none
 from devrun.errors import EngineError
-from tests.engine.bench import GOES_ON, Bench, await_line, make_project, make_target, without_init
+from tests.engine.bench import (
+    GOES_ON,
+    Bench,
+    Collected,
+    await_line,
+    make_project,
+    make_target,
+    running,
+    without_init,
+)
 
 pytestmark = pytest.mark.engine
 WEB = TargetName("web")
@@ -172,19 +183,19 @@ def test_a_taken_port_stops_a_start_and_nothing_else(bench: Bench, target: Targe
     assert bench.engine.restart(target, first.id, ()).phase is Phase.RUNNING
 
 
-def test_a_program_that_ended_keeps_its_network_until_it_is_stopped(
-    bench: Bench, target: TargetConfig
+def test_an_end_of_a_sandbox_is_told_as_one_of_its_target(
+    bench: Bench, target: TargetConfig, connection: Connection
 ) -> None:
-    """Its next start is quick; a stop frees the port."""
-    bench.write("app.py", "print('ends')\n")
-    first = bench.start(target)
-    bench.output(first)
-    (ended,) = bench.engine.inspect_target(WEB)
-    assert (ended.phase, ended.keeps_network, ended.ports) == (Phase.EXITED, True, first.ports)
+    """So devrun looks at the target again, and finds what became of its network."""
+    bench.start(target)
+    connected = threading.Event()
+    touched: Collected[Touched] = Collected()
 
-    stopped = bench.engine.stop(target, first.id)
-    assert (stopped.keeps_network, stopped.ports) == (False, ())
-    assert is_free(target.ports[0].host_port)
+    with running(lambda: bench.engine.watch_events(connected.set, touched.add)):
+        assert connected.wait(20)
+        connection.client.kill(only(bench, connection)["Id"])
+        touched.until(lambda items: Touched(target=WEB) in items)
+        bench.engine.close()
 
 
 @pytest.mark.parametrize("moves", [False, True], ids=["same-port", "other-port"])
