@@ -280,6 +280,11 @@ def test_a_target_s_left_over_container_does_not_take_the_network_along(
     assert bench.engine.inspect_target(WEB) == (second,)
     assert second.ports == first.ports
 
+    connection.client.rename(second.id, f"{second.name}.next")
+    third = bench.start(target)
+    bench.engine.remove([second.id, third.id])
+    assert sandboxes(bench, connection) == []
+
 
 def test_engines_without_sandboxes_do_as_before(bench: Bench, target: TargetConfig) -> None:
     """One that is not Docker, or whose machine devrun has no program for."""
