@@ -21,6 +21,7 @@ from devrun.config.project import (
     Command,
     CommandCheck,
     Dependency,
+    Depth,
     Healthcheck,
     HttpCheck,
     ImageCommand,
@@ -161,7 +162,11 @@ class Resolver:
             if len(images) > 1:
                 self._complain(("images",), "there are several images, and no [targets] that run them")
             target = TargetConfig(
-                ONLY_TARGET, next(iter(images)), ImageCommand(), mount=self._mount(None, ())
+                ONLY_TARGET,
+                next(iter(images)),
+                ImageCommand(),
+                mount=self._mount(None, ()),
+                reload=self.parsed.reload,
             )
             return {ONLY_TARGET: target}
         if not self.parsed.targets:
@@ -202,6 +207,7 @@ class Resolver:
             watch=tuple(table.watch),
             ignore=tuple(table.ignore),
             restart_on=table.restart_on,
+            reload=self._reload(table),
             autostart=table.autostart,
             depends_on=self._dependencies(table, path),
             healthcheck=self._healthcheck(table, path),
@@ -242,6 +248,11 @@ class Resolver:
                 where, f"there is no file {self._said((*path, 'script'))}{near(self.root / script)}"
             )
         return Script(Path(script).as_posix())
+
+    def _reload(self, table: TargetTable) -> Depth:
+        """Return how a target is restarted: what others build and start is no program of the project's."""
+        is_of_image = _is_prebuilt(table) and table.script is None and table.module is None
+        return table.reload or (Depth.CONTAINER if is_of_image else self.parsed.reload)
 
     def _carries_mount(self, table: TargetTable) -> bool:
         """Tell whether a target sees files of the project; without, its script may be the image's own."""

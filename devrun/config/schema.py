@@ -49,7 +49,7 @@ from devrun.config.notation import (
     parse_cpus,
     parse_gpus,
 )
-from devrun.config.project import Condition, RestartOn
+from devrun.config.project import Condition, Depth, RestartOn
 from devrun.config.session import checked_id
 from devrun.config.surroundings import Gpus
 
@@ -300,6 +300,8 @@ class TargetTable(Table):
     """Files whose change never does, written as in an ignore file."""
     restart_on: Annotated[RestartOn, Field(strict=False)] = RestartOn.REACH
     """Which edits restart it: of files that it reaches by imports, of any file that it sees, or of none."""
+    reload: Annotated[Depth, Field(strict=False)] | None = None
+    """What a restart starts anew: the container, its process, or that from a warm interpreter."""
     autostart: bool = True
     """Whether it is started by itself."""
     depends_on: Dependencies = []
@@ -358,6 +360,8 @@ TargetChoice = Annotated[TargetTable, BeforeValidator(script_table, json_schema_
 class File(Table):
     """The whole file."""
 
+    reload: Annotated[Depth, Field(strict=False)] = Depth.CONTAINER
+    """That of targets which say nothing else."""
     project: ProjectTable = ProjectTable()
     """What concerns all of it."""
     image: ImageTable | None = None

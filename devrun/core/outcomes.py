@@ -337,7 +337,8 @@ def _last(
             return before
         case _:
             ok = not isinstance(event.outcome, Failed | Lost | Cancelled)
-            return LastAction(kind_of(action), action.cause, event.at, round(event.at - since, 3), ok)
+            how = event.outcome.how(action) if isinstance(event.outcome, ContainerStarted) else ""
+            return LastAction(kind_of(action), action.cause, event.at, round(event.at - since, 3), ok, how)
 
 
 def _with_failure(failures: Failures, action: Action, failed: Failed, at: float) -> Failures:

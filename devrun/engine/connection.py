@@ -62,6 +62,7 @@ class Connection:
         about = self._ask_version()
         self.version = _negotiated(str(about.get("ApiVersion", "")), str(about.get("MinAPIVersion", "")))
         self.name = _name(about)
+        self.platform = _platform(about)
         self._prefix = f"/v{self.version}"
         with self.asking("connect to the engine"):
             self.client = _client(endpoint, self.version)
@@ -228,6 +229,12 @@ def _name(about: Mapping[str, object]) -> str:
     name = str(first.get("Name", "Engine")) if isinstance(first, dict) else "Engine"
     brand = name.removesuffix(" Engine") if name != "Engine" else "Docker"
     return f"{brand} {about.get('Version', '')}".strip()
+
+
+def _platform(about: Mapping[str, object]) -> str:
+    """Return what the engine is a part of, such as `Docker Desktop 4.34`."""
+    said = about.get("Platform")
+    return str(said.get("Name", "")) if isinstance(said, dict) else ""
 
 
 def _message(body: bytes) -> str:

@@ -50,13 +50,13 @@ class Containers:
             found = self._client.containers(all=True, filters={"label": asked})
         return tuple(ContainerId(entry["Id"]) for entry in found)
 
-    def targets(self) -> tuple[TargetName, ...]:
-        """Return the names of all targets that have a container."""
+    def labels_of_targets(self) -> list[dict[str, str]]:
+        """Return the labels of all containers of targets."""
         with self._connection.asking("list containers"):
             found = self._client.containers(
                 all=True, filters={"label": labels.label_list(self._project, role=labels.ROLE_TARGET)}
             )
-        return tuple(sorted({TargetName(entry["Labels"].get(labels.TARGET, "")) for entry in found}))
+        return [dict(entry["Labels"]) for entry in found]
 
     def inspect(self, container: ContainerId) -> Inspected:
         """Return what the engine knows of a container of ours; raises EngineError for anything else."""

@@ -11,6 +11,7 @@ from devrun.config.project import Port, TargetConfig, TargetName
 from devrun.core.events import ContainerTouched, Event, HintFound, OutputEnded
 from devrun.core.values import BuildContext, Container, ContainerId, Fingerprint, ImageId
 from devrun.daemon import output
+from devrun.daemon.listeners import Listeners, is_about
 from devrun.daemon.output import RELOADER_HINT, TAIL_LINES, TAIL_WIDTH, Followers
 from devrun.engine.protocol import OutputLine
 from devrun.errors import EngineError, EngineUnreachableError
@@ -257,7 +258,8 @@ def test_a_port_served_on_loopback_only_is_hinted_at(
     scene.engine.__class__ = Deaf
     scene.engine.found = frozenset(listeners)  # type: ignore[attr-defined]
     scene.start()
-    scene.followers._check_listeners(scene.engine, scene.target, scene.engine.inspect_target(WEB)[0])
+    listeners_of = Listeners(scene.events.add)
+    listeners_of.look(scene.engine, scene.target, scene.engine.inspect_target(WEB)[0])
 
     hints = {event.hint for event in scene.events.items if isinstance(event, HintFound)}
     assert any("port 5000 cannot be reached" in hint for hint in hints) is is_hidden
@@ -278,7 +280,7 @@ def test_a_debugger_that_listens_does_not_end_the_search(
     """The program listens later, and may do so on the loopback only."""
     target = replace(scene.target, debug_port=debug_port)
 
-    assert output._is_about(target, frozenset(("127.0.0.1", port) for port in ports)) is expected
+    assert is_about(target, frozenset(("127.0.0.1", port) for port in ports)) is expected
 
 
 def test_whoever_shows_the_lines_and_fails_ends_the_following_only(
