@@ -17,6 +17,7 @@ from devrun.config.names import slugify
 from devrun.config.project import (
     AnyImage,
     Command,
+    Depth,
     ImageName,
     PrebuiltImage,
     Project,
@@ -136,6 +137,12 @@ class FakeEngine:
         with self._changed:
             self._end(self._running(target), exit_code)
 
+    def silence(self, target: TargetName) -> None:
+        """Let the agent of a target's container answer no more."""
+        with self._changed:
+            self._running(target).is_silent = True
+            self._tell(target)
+
     def pause(self, target: TargetName) -> None:
         """Pause the container of a target, as somebody outside may."""
         with self._changed:
@@ -226,7 +233,7 @@ class FakeEngine:
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target."""
         with self._entered("inspect_target", target):
-            return tuple(box.seen for box in self._of(target))
+            return tuple(self._seen(box) for box in self._of(target))
 
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return that the ports which are published are listened on."""
@@ -279,7 +286,7 @@ class FakeEngine:
             self._refuse_program(target, name)
             for box in self._of(target.name):
                 if box.seen.id == old or box.seen.name == name:
-                    self._end(box, STOPPED)
+                    self._halt(box, STOPPED)
                     del self._boxes[box.seen.id]
             self._made += 1
             made = ContainerId(f"{self._made:064x}")
@@ -299,21 +306,27 @@ class FakeEngine:
         with self._entered("restart", target.name):
             box = self._box(container)
             self._run_before(target)
-            self._end(box, STOPPED)
-            return self._run(box)
+            if box.has_agent and box.seen.is_up:
+                return self._run_by_agent(box)
+            why = "it does not answer" if box.is_silent and box.seen.is_up else ""
+            self._halt(box, STOPPED)
+            box.is_silent = False
+            self._run(box)
+            box.seen = replace(box.seen, fallback=why)
+            return box.seen
 
     def stop(self, target: TargetConfig | None, container: ContainerId) -> Container:
         """End the program."""
         with self._entered("stop", target.name if target else ""):
             box = self._box(container)
-            self._end(box, STOPPED)
+            self._halt(box, STOPPED)
             return box.seen
 
     def remove(self, containers: Iterable[ContainerId]) -> None:
         """Remove what is there."""
         with self._entered("remove"):
             for box in [self._boxes.pop(container) for container in containers if container in self._boxes]:
-                self._end(box, STOPPED)
+                self._halt(box, STOPPED)
                 self._tell(box.target.name)
 
     def remove_network(self) -> None:
@@ -362,7 +375,7 @@ class FakeEngine:
                 if box is None or self._ended():
                     return
                 lines = [line for line in box.output if line.at_ns > since_ns]
-                if not lines and not box.runs:
+                if not lines and not box.seen.is_up:
                     return
                 if not lines:
                     self._changed.wait(LIMIT_S)
@@ -461,10 +474,26 @@ class FakeEngine:
             raise EngineError(f'start container "{name}": the image has no program "{program.argv[0]}"')
 
     def _run(self, box: Box) -> Container:
-        """Start a box's program, which does at once what it does by itself."""
+        """Start a box, and its program, which does at once what it does by itself."""
+        at = self._now_ns() / 1e9
+        box.seen = replace(
+            box.seen, booted=at if box.has_agent else 0.0, number=0, depth=box.depth, fallback=""
+        )
+        if box.depth is Depth.CONTAINER:
+            box.seen = replace(box.seen, note="it runs in a terminal", number=1)
+        return self._run_program(box, at)
+
+    def _run_by_agent(self, box: Box) -> Container:
+        """Start a box's program anew, and not the box."""
+        if box.runs:
+            self._end(box, STOPPED)
+        return self._run_program(box, self._now_ns() / 1e9)
+
+    def _run_program(self, box: Box, at: float) -> Container:
         program = box.target.program
         box.content = self._source(program.path) if isinstance(program, Script) else ""
-        box.seen = replace(box.seen, phase=Phase.RUNNING, started=self._now_ns() / 1e9, exit_code=0)
+        number = box.seen.number + 1 if box.has_agent else 1
+        box.seen = replace(box.seen, phase=Phase.RUNNING, started=at, exit_code=0, idle=False, number=number)
         self.starts.append((box.target.name, box.content))
         self._tell(box.target.name)
         if isinstance(program, Script):
@@ -475,10 +504,23 @@ class FakeEngine:
                 self._end(box, done.exit_code)
         return box.seen
 
+    def _seen(self, box: Box) -> Container:
+        if not box.is_silent or not box.seen.is_up:
+            return box.seen
+        note = "its agent is silent: it does not answer"
+        return replace(box.seen, phase=Phase.RUNNING, idle=False, depth=Depth.CONTAINER, note=note)
+
     def _end(self, box: Box, exit_code: int) -> None:
+        """End a box's program; its agent goes on."""
         if box.runs:
-            box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=exit_code)
+            box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=exit_code, idle=box.has_agent)
             self._tell(box.target.name)
+
+    def _halt(self, box: Box, exit_code: int) -> None:
+        """End a box, and its program where that runs."""
+        self._end(box, exit_code)
+        box.seen = replace(box.seen, idle=False)
+        self._changed.notify_all()
 
     def _write(self, box: Box, stream: str, text: str) -> None:
         box.output.append(OutputLine(box.target.name, stream, text, self._now_ns(), box.seen.id))

@@ -191,6 +191,7 @@ def why_shallow(asked: Depth, container: Container) -> str:
     """Return why a target's restarts are not what was asked for, or the last one was not; else nothing."""
     if container.fallback:
         return f"the whole container was restarted, since its agent did not do it: {container.fallback}"
-    if container.depth is None or container.depth is asked:
+    is_first = container.number == 1 and not container.note  # Nothing is known yet of what could be loaded.
+    if container.depth is None or container.depth is asked or is_first:
         return ""
     return f'restarts go by {container.depth.value}, not by `reload = "{asked.value}"`: {container.note}'

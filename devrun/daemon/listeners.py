@@ -88,11 +88,8 @@ class Listeners:
         listeners = engine.listeners(container.id)
         for port in target.ports:
             if _is_hidden(port.container_port, listeners):
-                hint = (
-                    f"listens on 127.0.0.1 inside its container: port {port.container_port} cannot be reached;"
-                    " use 0.0.0.0"
-                )
-                self._post(HintFound(time.time(), target.name, hint))
+                where = f"listens on 127.0.0.1 inside its container: port {port.container_port}"
+                self._post(HintFound(time.time(), target.name, f"{where} cannot be reached; use 0.0.0.0"))
         return is_about(target, listeners)
 
 

@@ -41,17 +41,25 @@ class _Known:
     boot: RunId
     target: TargetName
     inspected: Inspected
+    container: Container
+    """By itself."""
     channel: Channel | None = None
     run: Run | None = None
     silent: str = ""
     """Why its agent is not spoken to any more."""
+    fallback: str = ""
+    """Why this boot is there at all."""
 
-    def seen(self, container: Container) -> Container:
+    def seen(self) -> Container:
         """Return the container as its program makes it."""
+        container = self.container
         note = f"its agent is silent: {self.silent}" if self.silent else ""
         if self.run is None:
             depth = Depth.CONTAINER if self.silent else container.depth
-            return replace(container, booted=container.started, depth=depth, note=note or container.note)
+            note = note or container.note
+            return replace(
+                container, booted=container.started, depth=depth, note=note, fallback=self.fallback
+            )
         run = self.run
         is_over = run.is_over and container.phase is Phase.RUNNING and not self.silent
         return replace(
@@ -64,6 +72,7 @@ class _Known:
             number=run.number,
             depth=Depth.CONTAINER if self.silent else run.depth,
             note=note or run.note or container.note,
+            fallback=self.fallback if run.number == 1 else "",
         )
 
 
@@ -129,9 +138,8 @@ class Agents:
         if self._quarters:
             self._quarters.remove(said.get(labels.CONTROL, ""))
 
-    def seen(self, inspected: Inspected) -> Container:
+    def seen(self, container: Container, inspected: Inspected) -> Container:
         """Return a container, as its program makes it where an agent starts that."""
-        container = read_container(inspected)
         said = labels_of(inspected)
         if labels.AGENT not in said or self._quarters is None:
             return container
@@ -139,11 +147,12 @@ class Agents:
             # It is of another version of devrun, which made all of the container.
             container = replace(container, spec=type(container.spec)(""))
         known = self._meet(container, inspected)
+        known.container = container
         if is_live(inspected) and not is_paused(inspected):
             self._ask(known)
             if known.silent and (later := self._find(container.id)) and not is_live(later):
-                return known.seen(replace(read_container(later), spec=container.spec))
-        return known.seen(container)
+                return replace(read_container(later), booted=container.started)
+        return known.seen()
 
     def inspected(self, container: ContainerId) -> Inspected | None:
         """Return what is known of a container whose agent is spoken to, None of others."""
@@ -160,18 +169,26 @@ class Agents:
         if labels.AGENT not in labels_of(inspected) or not is_live(inspected) or self._quarters is None:
             return ""
         known = self._known.get(container)
-        if known is None or not known.channel:
-            self.seen(inspected)
-            known = self._known.get(container)
         if known is None or known.channel is None:
-            return (known and known.silent) or "it is gone"
+            self.seen(read_container(inspected), inspected)
+            known = self._known[container]
+        if known.channel is None:
+            return known.silent or "it is gone"
         _, grace_s = ending_of(inspected)
         try:
             known.run = known.channel.restart(stale, grace_s + END_MARGIN_S)
         except SilentError as error:
             self._silence(known, str(error))
             return str(error)
-        return known.seen(read_container(inspected))
+        return known.seen()
+
+    def excuse(self, container: ContainerId, why: str) -> Container | None:
+        """Take note why the container was started anew instead of its program alone; returns it with that."""
+        known = self._known.get(container)
+        if known is None:
+            return None
+        known.fallback = why
+        return known.seen()
 
     def close(self) -> None:
         """End all conversations."""
@@ -189,7 +206,7 @@ class Agents:
                 known.inspected = inspected
                 return known
             target = TargetName(labels_of(inspected).get(labels.TARGET, ""))
-            self._known[container.id] = new = _Known(container.run_id, target, inspected)
+            self._known[container.id] = new = _Known(container.run_id, target, inspected, container)
         if known and known.channel:
             known.channel.close()
         return new

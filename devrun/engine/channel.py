@@ -21,6 +21,8 @@ from devrun.engine.depth import SOCKET
 
 ANSWER_TIMEOUT_S = 2.0
 """An agent answers in less than a millisecond; a machine under load may let it wait."""
+FIRST_RUN_S = 10.0
+"""An agent listens before the first run, for which a warm one has to make an interpreter ready."""
 LINE_LIMIT_BYTES = 1024 * 1024
 MOST_WORDS = 300
 """Characters of a note that are shown."""
@@ -68,8 +70,8 @@ class Channel:
     @property
     def run(self) -> Run:
         """The newest run that was told of; raises SilentError where none was in time."""
-        if not self._has_run.wait(ANSWER_TIMEOUT_S) or self._run is None:
-            raise SilentError("it does not answer")
+        if not self._has_run.wait(FIRST_RUN_S) or self._run is None:
+            raise SilentError("it starts no program")
         return self._run
 
     def ask(self) -> Run:
@@ -176,6 +178,8 @@ class Channel:
 
     def _take(self, run: Run) -> bool:
         """Take note of a run, and tell whether it is another one than before, or over now."""
+        if run.number == 0:
+            return False  # The program was not started yet.
         before, self._run = self._run, run
         self._has_run.set()
         return before is not None and before != run

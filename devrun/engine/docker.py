@@ -5,7 +5,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from devrun.engine.containers import Containers
 from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
-from devrun.engine.inspected import Inspected, address_of, labels_of, name_of
+from devrun.engine.inspected import Inspected, address_of, labels_of, name_of, read_container
 from devrun.engine.leftovers import Leftovers
 from devrun.engine.network import Network
 from devrun.engine.output import deliver, log_params, read_lines
@@ -120,7 +119,7 @@ class DockerEngine:
         ids = self._containers.ids(target=target, role=labels.ROLE_TARGET)
         # One that went away since it was listed is left out.
         found = (self._containers.find(container) for container in ids)
-        return tuple(self._agents.seen(inspected) for inspected in found if inspected is not None)
+        return tuple(self._seen(inspected) for inspected in found if inspected is not None)
 
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return the addresses and TCP ports on which programs in the container listen."""
@@ -198,7 +197,10 @@ class DockerEngine:
         return made if target.reload is Depth.CONTAINER else self._look(made.id)
 
     def _look(self, container: ContainerId) -> Container:
-        return self._agents.seen(self._containers.inspect(container))
+        return self._seen(self._containers.inspect(container))
+
+    def _seen(self, inspected: Inspected) -> Container:
+        return self._agents.seen(read_container(inspected), inspected)
 
     def cancel_before(self) -> None:
         """Give up the commands that run before starts, and those to come: the starts are refused."""
@@ -219,7 +221,8 @@ class DockerEngine:
         self._containers.halt(inspected)
         self._containers.empty_bytecode(inspected, stale)
         self._containers.start(container, name_of(inspected), target.name)
-        return replace(self._look(container), fallback=done)
+        seen = self._look(container)
+        return self._agents.excuse(container, done) or seen
 
     def stop(
         self,

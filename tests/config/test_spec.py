@@ -9,6 +9,7 @@ from devrun.config.project import (
     Command,
     Condition,
     Dependency,
+    Depth,
     Healthcheck,
     ImageCommand,
     ImageName,
@@ -67,6 +68,8 @@ DECIDING = [
     replace(TARGET, tty=True),
     replace(TARGET, before_start=("migrate",)),
     replace(TARGET, surroundings=Surroundings(hostname="shop")),
+    replace(TARGET, reload=Depth.PROCESS),
+    replace(TARGET, reload=Depth.WARM),
     replace(TARGET, debug_port=5678),
     replace(TARGET, debug_port=5679),
 ]
