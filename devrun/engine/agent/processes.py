@@ -1,0 +1,235 @@
+"""Processes: how they are started as a container would start them, who descends from whom, and their end.
+
+The agent adopts the orphans of its program, so that nothing the program started gets away. What was started
+by `docker exec` never descends from the agent: it is no child of the container's main process, and its
+orphans go to process 1, which the agent is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping, Sequence
+    from typing import NoReturn
+
+PR_SET_CHILD_SUBREAPER = 36
+UNFORWARDED = {
+    signal.SIGCHLD,
+    signal.SIGKILL,
+    signal.SIGSTOP,
+    # Faults are about the process that has them; stops of a terminal's jobs are the kernel's.
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGABRT,
+    signal.SIGTRAP,
+    signal.SIGSYS,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+}
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+"""Python ignores them for itself at its start, and what is ignored stays so over an exec."""
+
+
+def forwarded() -> list[int]:
+    """Returns the signals to pass on to the program; those that are ignored are so for the program, too."""
+    return [
+        int(number)
+        for number in signal.valid_signals()
+        if number not in UNFORWARDED
+        and number not in IGNORED_BY_PYTHON
+        and signal.getsignal(number) is not signal.SIG_IGN
+    ]
+
+
+def be_init() -> None:
+    """Returns in a child, while process 1 stays behind: it reaps, passes signals on, and ends with the child.
+
+    Without it the orphans of `docker exec` would be the agent's children, and look like the program's.
+    """
+    child = os.fork()
+    if not child:
+        return
+    for number in forwarded():
+        signal.signal(number, lambda received, _: send(child, received))
+    _reap_until(child)
+
+
+def _reap_until(child: int) -> NoReturn:
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == child:
+            os._exit(exit_code(status))
+
+
+def adopt_orphans() -> bool:
+    """Has the kernel give orphaned descendants to this process; False where Python cannot ask for it."""
+    try:
+        import ctypes  # A Python may lack it.
+
+        return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    except (ImportError, OSError, AttributeError):
+        return False
+
+
+def first_environment() -> dict[bytes, bytes]:
+    """Returns the environment as the container gave it: Python adds to its own where no locale is set."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            entries = file.read().split(b"\0")
+    except OSError:
+        return dict(os.environb)
+    pairs = (entry.partition(b"=") for entry in entries if b"=" in entry)
+    return {name: value for name, _, value in pairs}
+
+
+def spawn(
+    command: list[str], environment: Mapping[bytes, bytes], fds: Mapping[int, int] | None = None
+) -> int:
+    """Starts a program in a session of its own and returns its pid; raises OSError where it cannot be run.
+
+    `fds` are descriptors that it gets, by the number that they have there.
+    """
+    if os.isatty(0):
+        return _spawn_on_terminal(command, environment)
+    given = [(os.POSIX_SPAWN_DUP2, mine, number) for number, mine in (fds or {}).items()]
+    try:
+        return os.posix_spawnp(
+            command[0], command, environment, file_actions=given, setsid=True, setsigdef=IGNORED_BY_PYTHON
+        )
+    except NotImplementedError:  # A libc without POSIX_SPAWN_SETSID.
+        return _fork(command, environment, given)
+
+
+def _fork(
+    command: list[str], environment: Mapping[bytes, bytes], given: Sequence[tuple[int, int, int]]
+) -> int:
+    pid = os.fork()
+    if not pid:
+        try:
+            os.setsid()
+            for _, mine, number in given:
+                os.dup2(mine, number)
+            _exec(command, environment)
+        finally:
+            os._exit(127)
+    return pid
+
+
+def _spawn_on_terminal(command: list[str], environment: Mapping[bytes, bytes]) -> int:
+    """Starts it as the terminal's foreground job: a new session would lose the terminal."""
+    pid = os.fork()
+    if not pid:
+        try:
+            os.setpgid(0, 0)
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
+            with contextlib.suppress(OSError):  # A terminal that is not the container's own.
+                os.tcsetpgrp(0, os.getpgrp())
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTTOU])
+            _exec(command, environment)
+        finally:
+            os._exit(127)
+    return pid
+
+
+def _exec(command: list[str], environment: Mapping[bytes, bytes]) -> NoReturn:
+    for number in IGNORED_BY_PYTHON:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvpe(command[0], command, environment)
+    except OSError as error:
+        os.write(2, os.fsencode(f"devrun agent: cannot run {command[0]!r}: {error.strerror}\n"))
+        os._exit(failure_code(error))
+
+
+def failure_code(error: OSError) -> int:
+    """Returns the code that a container ends with when its command cannot be run."""
+    return 127 if isinstance(error, FileNotFoundError) else 126
+
+
+def exit_code(status: int) -> int:
+    """Returns a wait status as a container's exit code, 128 and the number for one ended by a signal."""
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def reap() -> Iterator[tuple[int, int]]:
+    """Yields pid and exit code of the children that have ended."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        yield pid, exit_code(status)
+
+
+def kill_descendants(spared: Container[int]) -> bool:
+    """Kills all that descends from this process, except the spared children and what is theirs.
+
+    Returns whether there was none. Those that are killed have to be reaped before it is asked again.
+    """
+    found = [child for child in _children(os.getpid()) if child not in spared]
+    for child in found:
+        kill_tree(child)
+    return not found
+
+
+def kill_tree(pid: int) -> None:
+    """Kills a process and its descendants."""
+    for each in tuple(_tree(pid)):
+        send(each, signal.SIGKILL)
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """Yields a process and its descendants, those that could start new ones first."""
+    yield pid
+    for child in _children(pid):
+        yield from _tree(child)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [child for task in os.listdir(f"/proc/{pid}/task") for child in _children_of_task(pid, task)]
+    except OSError:  # It has ended.
+        return []
+
+
+def _children_of_task(pid: int, task: str) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+            return [int(child) for child in file.read().split()]
+    except FileNotFoundError:  # A kernel without CONFIG_PROC_CHILDREN, or a thread that has ended.
+        return [child for child, parent, _ in _everyone() if parent == pid] if task == str(pid) else []
+
+
+def kill_session(leader: int) -> bool:
+    """Kills the processes of the session that a program led; returns whether there was none.
+
+    It is all that can be found of an ended program where orphans are not adopted.
+    """
+    found = [pid for pid, _, session in _everyone() if session == leader]
+    for pid in found:
+        send(pid, signal.SIGKILL)
+    return not found
+
+
+def _everyone() -> Iterator[tuple[int, int, int]]:
+    """Yields pid, parent and session of each process that has not ended."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                # The name before the last bracket may hold anything.
+                state, parent, _, session = file.read().rpartition(b")")[2].split()[:4]
+                if state != b"Z":
+                    yield int(name), int(parent), int(session)
+
+
+def send(pid: int, number: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)
