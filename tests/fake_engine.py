@@ -122,6 +122,8 @@ class FakeEngine:
         with self._changed:
             self._up = False
             for box in self._boxes.values():
+                if containers_end:
+                    self._lose_ports(box)
                 if containers_end and box.runs:
                     box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=255)
             self._changed.notify_all()
@@ -135,7 +137,15 @@ class FakeEngine:
     def crash(self, target: TargetName, exit_code: int = 1) -> None:
         """End the running program of a target."""
         with self._changed:
-            self._end(self._running(target), exit_code)
+            self._end_by_itself(self._running(target), exit_code)
+
+    def cut_off(self, target: TargetName, why: str) -> None:
+        """Let a target lose its network, whatever somebody outside did to it."""
+        with self._changed:
+            box = self._running(target)
+            self._lose_ports(box)
+            box.seen = replace(box.seen, cut_off=why)
+            self._tell(target)
 
     def silence(self, target: TargetName) -> None:
         """Let the agent of a target's container answer no more."""
@@ -230,6 +240,9 @@ class FakeEngine:
         with self._entered("known_targets"):
             return tuple(sorted({box.target.name for box in self._boxes.values()}))
 
+    def tidy(self) -> None:
+        """Do nothing: nothing is left behind."""
+
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target."""
         with self._entered("inspect_target", target):
@@ -286,11 +299,11 @@ class FakeEngine:
             self._refuse_program(target, name)
             for box in self._of(target.name):
                 if box.seen.id == old or box.seen.name == name:
-                    self._halt(box, STOPPED)
+                    self._end(box, STOPPED)
                     del self._boxes[box.seen.id]
             self._made += 1
             made = ContainerId(f"{self._made:064x}")
-            seen = Container(made, name, image, target.spec, Phase.CREATED, ports=ports_of(target))
+            seen = Container(made, name, image, target.spec, Phase.CREATED)
             self._boxes[made] = Box(target, seen)
             self._volumes |= self._volumes_of(target)
             return self._run(self._boxes[made])
@@ -309,7 +322,7 @@ class FakeEngine:
             if box.has_agent and box.seen.is_up:
                 return self._run_by_agent(box)
             why = "it does not answer" if box.is_silent and box.seen.is_up else ""
-            self._halt(box, STOPPED)
+            self._end(box, STOPPED)
             box.is_silent = False
             self._run(box)
             box.seen = replace(box.seen, fallback=why)
@@ -319,14 +332,14 @@ class FakeEngine:
         """End the program."""
         with self._entered("stop", target.name if target else ""):
             box = self._box(container)
-            self._halt(box, STOPPED)
+            self._end(box, STOPPED)
             return box.seen
 
     def remove(self, containers: Iterable[ContainerId]) -> None:
         """Remove what is there."""
         with self._entered("remove"):
             for box in [self._boxes.pop(container) for container in containers if container in self._boxes]:
-                self._halt(box, STOPPED)
+                self._end(box, STOPPED)
                 self._tell(box.target.name)
 
     def remove_network(self) -> None:
@@ -486,14 +499,23 @@ class FakeEngine:
     def _run_by_agent(self, box: Box) -> Container:
         """Start a box's program anew, and not the box."""
         if box.runs:
-            self._end(box, STOPPED)
+            self._end_by_itself(box, STOPPED)
         return self._run_program(box, self._now_ns() / 1e9)
 
     def _run_program(self, box: Box, at: float) -> Container:
         program = box.target.program
         box.content = self._source(program.path) if isinstance(program, Script) else ""
         number = box.seen.number + 1 if box.has_agent else 1
-        box.seen = replace(box.seen, phase=Phase.RUNNING, started=at, exit_code=0, idle=False, number=number)
+        box.seen = replace(
+            box.seen,
+            phase=Phase.RUNNING,
+            started=at,
+            exit_code=0,
+            idle=False,
+            number=number,
+            ports=ports_of(box.target),
+            keeps_network=False,
+        )
         self.starts.append((box.target.name, box.content))
         self._tell(box.target.name)
         if isinstance(program, Script):
@@ -501,7 +523,7 @@ class FakeEngine:
             for stream, text in done.lines:
                 self._write(box, stream, text)
             if done.exit_code is not None:
-                self._end(box, done.exit_code)
+                self._end_by_itself(box, done.exit_code)
         return box.seen
 
     def _seen(self, box: Box) -> Container:
@@ -510,17 +532,27 @@ class FakeEngine:
         note = "its agent is silent: it does not answer"
         return replace(box.seen, phase=Phase.RUNNING, idle=False, depth=Depth.CONTAINER, note=note)
 
-    def _end(self, box: Box, exit_code: int) -> None:
-        """End a box's program; its agent goes on."""
-        if box.runs:
-            box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=exit_code, idle=box.has_agent)
-            self._tell(box.target.name)
-
-    def _halt(self, box: Box, exit_code: int) -> None:
-        """End a box, and its program where that runs."""
+    def _end_by_itself(self, box: Box, exit_code: int) -> None:
+        """End a program whose agent goes on, or whose target's network stays: its next start is quick."""
+        ports = box.seen.ports
         self._end(box, exit_code)
+        if box.has_agent:
+            box.seen = replace(box.seen, ports=ports, idle=True)
+        elif box.target.network_sandbox:
+            box.seen = replace(box.seen, ports=ports, keeps_network=True)
+
+    def _lose_ports(self, box: Box) -> None:
+        box.seen = replace(box.seen, ports=(), keeps_network=False)
+
+    def _end(self, box: Box, exit_code: int) -> None:
+        """End a box, and its program where that runs."""
+        held = box.seen.holds_ports
+        self._lose_ports(box)
+        if box.runs:
+            box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=exit_code)
         box.seen = replace(box.seen, idle=False)
-        self._changed.notify_all()
+        if held:
+            self._tell(box.target.name)
 
     def _write(self, box: Box, stream: str, text: str) -> None:
         box.output.append(OutputLine(box.target.name, stream, text, self._now_ns(), box.seen.id))

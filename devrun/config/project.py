@@ -223,6 +223,8 @@ class TargetConfig:
     """How it is restarted, where that can be done."""
     debug_port: int | None = None
     """Where a debugger listens, in the container and on the host; None: it runs without one."""
+    network_sandbox: bool = True
+    """Whether its network is kept in a container of its own, where the engine can do so."""
 
     @property
     def published(self) -> tuple[Port, ...]:
@@ -249,6 +251,7 @@ class TargetConfig:
             "debug": self.debug_port,
             "surroundings": self.surroundings.asked,
             "reload": "" if self.reload is Depth.CONTAINER else self.reload.value,
+            "network-sandbox": self.network_sandbox,
         }
         # Who asks for none of these keeps the containers that an earlier version made.
         asked = {key: value for key, value in later.items() if value}

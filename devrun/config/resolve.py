@@ -167,6 +167,7 @@ class Resolver:
                 ImageCommand(),
                 mount=self._mount(None, ()),
                 reload=self.parsed.reload,
+                network_sandbox=self.parsed.network_sandbox,
             )
             return {ONLY_TARGET: target}
         if not self.parsed.targets:
@@ -213,6 +214,9 @@ class Resolver:
             healthcheck=self._healthcheck(table, path),
             before_start=tuple(table.before_start or ()),
             surroundings=surroundings,
+            network_sandbox=(
+                self.parsed.network_sandbox if table.network_sandbox is None else table.network_sandbox
+            ),
         )
 
     def _image_choice(

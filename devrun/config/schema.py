@@ -37,6 +37,7 @@ from devrun.config.forms import (
     debug_port,
     http_path,
     mount_point,
+    no_mount,
     one_or_many,
     path_below,
     script_table,
@@ -156,13 +157,6 @@ class MountTable(Table):
         BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
     ] = []
     """Paths below it at which the image's own files stay visible, `.venv` for instance."""
-
-
-def no_mount(value: object) -> object:
-    """Only `false` means no mount; `true` would say nothing."""
-    if value is not False:
-        raise ValueError("leave the key out to have the mount, or write false")
-    return value
 
 
 def mount_kind(value: object) -> str | None:
@@ -344,6 +338,8 @@ class TargetTable(Table):
     """What its container runs as, and an image of others is pulled for, as linux/amd64."""
     debug: Annotated[bool | int, BeforeValidator(debug_port)] = False
     """Whether it runs under debugpy: true, or the port on which that listens."""
+    network_sandbox: bool | None = None
+    """Its own answer instead of the project's `network-sandbox`."""
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":
@@ -370,6 +366,8 @@ class File(Table):
     """How several images are built; a target chooses one by its `image`."""
     mount: MountChoice = MountTable()
     """The folder that containers see; false: images carry their code."""
+    network_sandbox: bool = True
+    """Whether a small container keeps the network of each target, so that restarts need not make it anew."""
     targets: dict[Name, TargetChoice] | None = None
     """The programs to run, each in a container of its own; the Dockerfile's own command otherwise."""
 

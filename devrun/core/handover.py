@@ -90,7 +90,9 @@ def _asked(config: TargetConfig) -> Ports:
 
 def _held(target: Target) -> Ports:
     container = target.container
-    holds = container is not None and (container.is_up or isinstance(target.running, RestartContainer))
-    texts = container.ports if container and holds else ()
+    if container is None:
+        return frozenset()
+    holds = container.holds_ports or isinstance(target.running, RestartContainer)
+    texts = container.ports if holds else ()
     found = (_PUBLISHED.search(text) for text in texts)
     return frozenset((int(match["host"]), match["protocol"]) for match in found if match)

@@ -61,6 +61,10 @@ class Container:
     """The published ones, as `127.0.0.1:8080->5000/tcp`."""
     python: str = ""
     """The cache tag of its Python, as `cpython-313`; empty: not known."""
+    keeps_network: bool = False
+    """Whether its network, with the ports, is still there though its program has ended."""
+    cut_off: str = ""
+    """Why it has lost its network, which only a new container gets back; empty: it has not."""
     booted: float = 0.0
     """When its main process last started, where that is an agent which starts the program; else 0."""
     idle: bool = False
@@ -76,8 +80,13 @@ class Container:
 
     @property
     def is_up(self) -> bool:
-        """Whether its main process is there, running or paused: it holds its ports."""
+        """Whether its main process is there, running or paused."""
         return self.idle or self.phase in {Phase.RUNNING, Phase.PAUSED}
+
+    @property
+    def holds_ports(self) -> bool:
+        """Whether nobody else can have its ports: only a stop frees them."""
+        return self.is_up or self.keeps_network
 
     @property
     def restarted(self) -> Depth | None:

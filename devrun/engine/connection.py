@@ -63,6 +63,8 @@ class Connection:
         self.version = _negotiated(str(about.get("ApiVersion", "")), str(about.get("MinAPIVersion", "")))
         self.name = _name(about)
         self.platform = _platform(about)
+        self.is_docker = _brand(about) == "Docker"
+        self.architecture = str(about.get("Arch", "")) if about.get("Os") == "linux" else ""
         self._prefix = f"/v{self.version}"
         with self.asking("connect to the engine"):
             self.client = _client(endpoint, self.version)
@@ -224,11 +226,14 @@ def _numbers(version: str) -> tuple[int, int]:
 
 def _name(about: Mapping[str, object]) -> str:
     """Return the engine's name and version, for people."""
+    return f"{_brand(about)} {about.get('Version', '')}".strip()
+
+
+def _brand(about: Mapping[str, object]) -> str:
     components = about.get("Components")
     first = components[0] if isinstance(components, list) and components else {}
     name = str(first.get("Name", "Engine")) if isinstance(first, dict) else "Engine"
-    brand = name.removesuffix(" Engine") if name != "Engine" else "Docker"
-    return f"{brand} {about.get('Version', '')}".strip()
+    return name.removesuffix(" Engine") if name != "Engine" else "Docker"
 
 
 def _platform(about: Mapping[str, object]) -> str:

@@ -28,7 +28,7 @@ from devrun.engine.containers import Containers
 from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
-from devrun.engine.inspected import Inspected, address_of, labels_of, name_of, read_container
+from devrun.engine.inspected import Inspected, address_of, labels_of, name_of
 from devrun.engine.leftovers import Leftovers
 from devrun.engine.network import Network
 from devrun.engine.output import deliver, log_params, read_lines
@@ -36,6 +36,7 @@ from devrun.engine.plan import ContainerPlan, ImageFacts, Payload, payload, plan
 from devrun.engine.prebuilt import Prebuilt
 from devrun.engine.probe import Probe
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Removal, Touched
+from devrun.engine.sandbox import Sandboxes
 from devrun.engine.swap import Swap
 from devrun.errors import EngineError, EngineUnreachableError
 
@@ -63,6 +64,7 @@ class DockerEngine:
         self._prebuilt = Prebuilt(connection, project)
         self._network = Network(connection, project)
         self._containers = Containers(connection, project, self._network)
+        self._sandboxes = Sandboxes(connection, project, self._containers)
         self._probe = Probe(connection, project)
         self._inside = Inside(connection, project)
         self._before = Before(connection, project, self._containers)
@@ -110,9 +112,7 @@ class DockerEngine:
 
     def known_targets(self) -> tuple[TargetName, ...]:
         """Return the names of all targets that have a container of this project, configured or not."""
-        found = self._containers.labels_of_targets()
-        self._agents.sweep(found)
-        return tuple(sorted({TargetName(said.get(labels.TARGET, "")) for said in found}))
+        return self._containers.targets()
 
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target, under whatever name."""
@@ -120,6 +120,12 @@ class DockerEngine:
         # One that went away since it was listed is left out.
         found = (self._containers.find(container) for container in ids)
         return tuple(self._seen(inspected) for inspected in found if inspected is not None)
+
+    def tidy(self) -> None:
+        """Remove what a crash left behind of targets that are no longer there, and of their agents."""
+        self._sandboxes.tidy()
+        listed = self._containers.listed(role=labels.ROLE_TARGET)
+        self._agents.sweep([dict(entry["Labels"]) for entry in listed])
 
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return the addresses and TCP ports on which programs in the container listen."""
@@ -133,7 +139,8 @@ class DockerEngine:
         """Return the IP address at which this machine reaches the container; empty where it does not."""
         if self._connection.endpoint.socket is None:
             return ""
-        return address_of(self._containers.inspect(container), labels.network_name(self._project))
+        holder = self._sandboxes.holder(self._containers.inspect(container))
+        return address_of(holder, labels.network_name(self._project))
 
     def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
         """Return those that the container's own Python does not parse; raises EngineError if it has none."""
@@ -188,7 +195,7 @@ class DockerEngine:
         if target.reload is not Depth.CONTAINER:
             body = self._agents.lodge(body, chosen.depth.depth, chosen.depth.why)
         try:
-            made = Swap(self._containers, self._project, target, body, before).run()
+            made = Swap(self._containers, self._sandboxes, self._project, target, body, before).run()
         except EngineError:
             self._agents.evict(_labels_in(body))
             raise
@@ -200,7 +207,7 @@ class DockerEngine:
         return self._seen(self._containers.inspect(container))
 
     def _seen(self, inspected: Inspected) -> Container:
-        return self._agents.seen(read_container(inspected), inspected)
+        return self._agents.seen(self._sandboxes.see(inspected), inspected)
 
     def cancel_before(self) -> None:
         """Give up the commands that run before starts, and those to come: the starts are refused."""
@@ -220,7 +227,7 @@ class DockerEngine:
         inspected = self._containers.inspect(container) if done else inspected
         self._containers.halt(inspected)
         self._containers.empty_bytecode(inspected, stale)
-        self._containers.start(container, name_of(inspected), target.name)
+        self._sandboxes.start(inspected, target.name)
         seen = self._look(container)
         return self._agents.excuse(container, done) or seen
 
@@ -229,8 +236,10 @@ class DockerEngine:
         target: TargetConfig | None,  # noqa: ARG002 - the container itself knows its signal and its grace
         container: ContainerId,
     ) -> Container:
-        """Stop the container and keep it."""
-        self._containers.halt(self._containers.inspect(container))
+        """Stop the container and keep it; its ports are free then."""
+        inspected = self._containers.inspect(container)
+        self._containers.halt(inspected)
+        self._sandboxes.halt(inspected)
         return self._look(container)
 
     def remove(self, containers: Iterable[ContainerId]) -> None:
@@ -243,7 +252,9 @@ class DockerEngine:
 
     def remove_everything(self) -> tuple[str, ...]:
         """Remove all containers and networks of this project, by labels; returns the containers' names."""
-        removed = self._remove(self._containers.ids())
+        sandboxes = self._containers.ids(role=labels.ROLE_SANDBOX)
+        removed = self._remove(set(self._containers.ids()) - set(sandboxes))
+        self._remove(sandboxes)  # What is left of them: those of no container.
         self._agents.clear()
         self._network.remove()
         return tuple(sorted(removed))
@@ -325,6 +336,8 @@ class DockerEngine:
         if inspected is None:
             return ""
         self._containers.halt(inspected)
+        # First what it leaves when devrun ends in between: the container is found again by its target.
+        self._sandboxes.leave(inspected)
         self._containers.remove(container)
         self._agents.evict(labels_of(inspected), container)
         return name_of(inspected)
