@@ -172,6 +172,11 @@ class FakeEngine:
         with self._changed:
             self._write(self._running(target), stream, text)
 
+    def write_late(self, target: TargetName, text: str) -> None:
+        """Let a line come of a program that has ended in a container that goes on."""
+        with self._changed:
+            self._write(next(box for box in self._of(target) if box.seen.idle), "stdout", text)
+
     def take_name(self, name: str) -> None:
         """Let a container that is not devrun's have a name."""
         with self._changed:

@@ -15,7 +15,7 @@ from pathlib import Path
 from devrun.config.project import Depth, TargetName
 from devrun.core.values import Container, ContainerId, Phase, RunId
 from devrun.engine import labels
-from devrun.engine.channel import Channel, Run, SilentError, connect
+from devrun.engine.channel import ANSWER_TIMEOUT_S, Channel, Run, SilentError, connect
 from devrun.engine.inspected import Inspected, ending_of, is_live, is_paused, labels_of, read_container
 from devrun.engine.plan import Payload
 from devrun.engine.quarters import CODE, Quarter, Quarters
@@ -86,10 +86,12 @@ class Agents:
         *,
         hindrance: str = "",
         code: Path = CODE,
+        patience_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         """`find` looks at a container; `hindrance` is why agents in this engine cannot be reached."""
         self._quarters = Quarters(home, code) if home else None
         self._find = find
+        self._patience_s = patience_s
         self._hindrance = hindrance if home else hindrance or NO_HOME
         self._lock = threading.Lock()
         self._known: dict[ContainerId, _Known] = {}
@@ -234,7 +236,11 @@ class Agents:
         while True:
             try:
                 channel = connect(
-                    control, known.target, lambda: self.told(known.target), lambda: self._parted(known)
+                    control,
+                    known.target,
+                    lambda: self.told(known.target),
+                    lambda: self._parted(known),
+                    patience_s=self._patience_s,
                 )
                 break
             except SilentError:

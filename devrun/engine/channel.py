@@ -49,10 +49,16 @@ class Channel:
     """An open conversation. Every method may be called from any thread."""
 
     def __init__(
-        self, link: socket.socket, name: str, changed: Callable[[], None], ended: Callable[[], None]
+        self,
+        link: socket.socket,
+        name: str,
+        changed: Callable[[], None],
+        ended: Callable[[], None],
+        patience_s: float,
     ) -> None:
         """`changed` is called when the program ended, or another run began, unasked; `ended` once."""
         self._link = link
+        self._patience_s = patience_s
         self._changed = changed
         self._ended = ended
         self._lock = threading.Lock()
@@ -78,7 +84,7 @@ class Channel:
         """Return the present run."""
         with self._request("status") as (line, answer):
             self._send(line)
-            return self._answered(answer, ANSWER_TIMEOUT_S)
+            return self._answered(answer, self._patience_s)
 
     def restart(self, stale: tuple[str, ...], timeout_s: float) -> Run:
         """Start the program anew, without byte code that must not be trusted; returns its new run.
@@ -93,7 +99,7 @@ class Channel:
                 self._restarts += 1
             try:
                 self._send(asking + line)
-                self._answered(there, ANSWER_TIMEOUT_S)
+                self._answered(there, self._patience_s)
                 return self._answered(done, timeout_s)
             finally:
                 with self._lock:
@@ -185,7 +191,14 @@ class Channel:
         return before is not None and before != run
 
 
-def connect(control: Path, name: str, changed: Callable[[], None], ended: Callable[[], None]) -> Channel:
+def connect(
+    control: Path,
+    name: str,
+    changed: Callable[[], None],
+    ended: Callable[[], None],
+    *,
+    patience_s: float = ANSWER_TIMEOUT_S,
+) -> Channel:
     """Return a conversation with the agent that listens in a directory; raises SilentError.
 
     The path may be longer than a socket's can be: it is reached through an open directory.
@@ -203,7 +216,7 @@ def connect(control: Path, name: str, changed: Callable[[], None], ended: Callab
     except OSError as error:
         link.close()
         raise SilentError(_words(error)) from error
-    return Channel(link, name, changed, ended)
+    return Channel(link, name, changed, ended, patience_s)
 
 
 def read_run(said: object) -> Run:

@@ -128,4 +128,5 @@ def signal_name(said: str) -> str:
         known = {number.value: number.name for number in signal.Signals}
         return known.get(int(said), "SIGTERM")
     name = said.upper() if said.upper().startswith("SIG") else f"SIG{said.upper()}"
-    return name if name in signal.Signals.__members__ else "SIGTERM"
+    is_known = name in signal.Signals.__members__ or name.startswith(("SIGRTMIN", "SIGRTMAX"))
+    return name if is_known else "SIGTERM"

@@ -65,9 +65,7 @@ class Quarters:
                 control.mkdir()
                 control.chmod(0o777)  # Whatever the umask is.
         except OSError as error:
-            raise EngineError(
-                f"make a directory for the agent: {error.filename}: {error.strerror}"
-            ) from error
+            raise EngineError(f"make a directory for an agent: {error.filename}: {error.strerror}") from error
         return Quarter(code, self.version, control)
 
     def control(self, token: str) -> Path | None:

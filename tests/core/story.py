@@ -389,7 +389,7 @@ class Story:
     def crash(self, name: str = "web", code: int = 1) -> None:
         """End a target's program."""
         self.world.containers[TargetName(name)] = [
-            replace(self.container(name), phase=Phase.EXITED, exit_code=code)
+            replace(self.container(name), phase=Phase.EXITED, exit_code=code, idle=False)
         ]
 
     def crashed(self, name: str = "web", code: int = 1) -> None:
