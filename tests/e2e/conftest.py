@@ -135,7 +135,7 @@ class Sandbox:
         return Start(inspected["Id"], inspected["State"]["StartedAt"], inspected["Image"])
 
     def containers(self, *, hidden: bool = False) -> list[str]:
-        """Return the names of all containers of the project, asked of the engine; of its sandboxes if told."""
+        """Return the names of all containers of the project, asked of the engine; hidden ones or not."""
         found = self.engine.containers(all=True, filters={"label": [f"dev.devrun.root={self.key}"]})
         return sorted(
             container["Names"][0].lstrip("/")
