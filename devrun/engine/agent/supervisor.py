@@ -15,7 +15,6 @@ import time
 
 from loop import Loop, receive_signals
 from processes import (
-    failure_code,
     first_environment,
     forwarded,
     kill_descendants,
@@ -262,11 +261,7 @@ class Supervisor:
             run.note = run.note or started.note
             if run.pid:
                 return
-        try:
-            run.pid = spawn(self._arguments.command, self._environment)
-        except OSError as error:
-            run.code = failure_code(error)
-            say(f"cannot run {self._arguments.command[0]!r}: {error.strerror}")
+        run.pid = spawn(self._arguments.command, self._environment)
 
     def _remove_stale(self) -> str:
         """Removes the byte code that would be wrongly believed; returns what stood against it."""

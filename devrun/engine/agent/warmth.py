@@ -82,8 +82,9 @@ class Warmth:
         self._child = 0
         self._halves = 0
         self._fork_patience: Timer | None = None
-        # Whether a warm start has come up, and with what code one ended that did not.
+        # Whether a warm start has come up, with what code one ended that did not, and a cold one lately.
         self._trusted = False
+        self._failed_cold = 0
         self._suspect: int | None = None
         self._judging: Timer | None = None
 
@@ -130,18 +131,22 @@ class Warmth:
     def ended(self, depth: str, code: int, lived: float, *, asked: bool) -> str:
         """Takes note of a program's end; returns why it should be run once more, with a fresh interpreter."""
         self._learn()
-        soon = code != 0 and lived < SOON_S and not asked
-        suspect, self._suspect = self._suspect, None
         if self._judging:
             self._judging.cancel()
             self._judging = None
-        if suspect is not None and not asked and not (soon and code == suspect):
-            self._convict(suspect)
-        elif depth == "warm" and not self._trusted:
-            self._trusted = not soon and (not asked or lived >= SOON_S)
-            if soon:
+        suspect, self._suspect = self._suspect, None
+        failed = code != 0 and lived < SOON_S and not asked
+        if depth != "warm":
+            self._failed_cold = code if failed else 0
+            if suspect is not None and not asked and code != suspect:
+                self._convict(suspect)
+        elif not self._trusted and failed:
+            known, self._failed_cold = self._failed_cold, 0
+            if code != known:
                 self._suspect = code
                 return f"ended with {code} soon after a warm start: started again, with a fresh interpreter"
+        elif not asked or lived >= SOON_S:
+            self._trusted = True
         if not asked:
             self._quiet()
         return ""
@@ -252,6 +257,8 @@ class Warmth:
             self._preparing.resume()
         if newest is None or newest.names != self._wanted():
             self._prepare()
+        elif newest is not self._preparing:
+            self._announce(newest)
 
     def _prepare(self) -> None:
         for zygote in (self._preparing, self._prepared):
@@ -318,6 +325,11 @@ class Warmth:
         elif not self._zygote:
             self._swap()
             self._fork()
+        self._announce(zygote)
+
+    def _announce(self, zygote: Zygote) -> None:
+        if self._learnt and not self.waiting and not self._child:
+            self._tell(f"{self._loaded(zygote)} for the next start")
 
     def _swap(self) -> None:
         """Takes the newest zygote in use."""
@@ -353,10 +365,10 @@ class Warmth:
 
     def _note(self, zygote: Zygote) -> str:
         if not self._learnt:
-            return ""
-        if not zygote.names and self._wanted():
-            return PREPARED
-        left = dict.fromkeys(name.partition(".")[0] for name in self._left_out)
-        some = ", ".join(f"{name} ({self._left_out.get(name, 'in part')})" for name in list(left)[:NAMED])
-        more = ", ..." if len(left) > NAMED else ""
-        return f"{len(zygote.names)} modules preloaded" + (f"; left out: {some}{more}" if some else "")
+            return "learning what it imports"
+        return PREPARED if not zygote.names and self._wanted() else self._loaded(zygote)
+
+    def _loaded(self, zygote: Zygote) -> str:
+        left = [f"{name} {why}" for name, why in self._left_out.items() if not why.startswith("needs ")]
+        out = f"; left out: {', '.join(left[:NAMED])}{', ...' if len(left) > NAMED else ''}" if left else ""
+        return f"{len(zygote.names)} modules preloaded{out}"

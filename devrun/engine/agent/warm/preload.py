@@ -35,7 +35,7 @@ class Preload:
         self._already: frozenset[str] = frozenset()
         self._listed: list[tuple[str, frozenset[str]]] = []
         self._output = -1
-        self._find = sys.modules["_frozen_importlib"]._find_spec
+        self._freezes = False
         self._tops: set[str] = set()
         self._stamps: dict[str, object] = {}
         self._path = list(sys.path)
@@ -43,7 +43,6 @@ class Preload:
     def run(self, already: "frozenset[str]") -> None:
         """Imports; returns when it is ready to fork, and ends the process when it is tainted."""
         self._already = already
-        had_gc = "gc" in already
         own = [entry for entry in sys.path if self._own(entry)]
         self._places += own
         sys.path[:] = [entry for entry in sys.path if entry not in own]
@@ -61,18 +60,20 @@ class Preload:
             os.dup2(saved, number)
             os.close(saved)
         os.close(self._output)
-        if not had_gc:
+        if "gc" not in already and "gc" not in self._names:
             del sys.modules["gc"]
         self._stamp()
         gc.collect()
-        gc.freeze()
+        # What is frozen is not copied by the collector's marks. 3.12 freezes by itself what it begins with.
+        self._freezes = gc.get_freeze_count() == 0
+        if self._freezes:
+            gc.freeze()
 
     def _answer(self, line: str) -> None:
         os.write(self._answers, line.encode(errors="replace") + b"\n")
 
     def _import_all(self) -> bool:
-        bootstrap = sys.modules["_frozen_importlib"]
-        bootstrap._find_spec = self._find_spec  # type: ignore[attr-defined]
+        sys.meta_path.insert(0, self)
         tainted = False
         state = self._state()
         for name in self._names:
@@ -87,7 +88,7 @@ class Preload:
                 if after["threads"] or after["processes"]:
                     break
             state = after
-        bootstrap._find_spec = self._find  # type: ignore[attr-defined]
+        sys.meta_path.remove(self)
         return tainted
 
     def _import(self, name: str) -> str:
@@ -100,14 +101,15 @@ class Preload:
             _flush()
         return self._hit
 
-    def _find_spec(self, name: str, path: object, target: object = None) -> object:
+    def find_spec(self, name: str, _path: object, _target: object = None) -> None:
+        """Finds nothing, as the first of the import system's finders, but has a say in what must not be."""
         top = name.partition(".")[0]
         if name in self._blocked:
             self._hit = f"needs {name}"
         elif self._shadowed(top):
             self._hit = f"the project has a module {top}"
         else:
-            return self._find(name, path, target)
+            return
         raise _BlockedError(name)
 
     def _state(self) -> "dict[str, object]":
@@ -154,7 +156,8 @@ class Preload:
 
     def leave(self) -> None:
         """Makes this process the program's own: what is counted from a process's start begins here."""
-        gc.unfreeze()
+        if self._freezes:
+            gc.unfreeze()
         sys.path[:] = self._path
         for entry in self._places:
             sys.path_importer_cache.pop(entry, None)
