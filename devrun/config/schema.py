@@ -356,8 +356,6 @@ TargetChoice = Annotated[TargetTable, BeforeValidator(script_table, json_schema_
 class File(Table):
     """The whole file."""
 
-    reload: Annotated[Depth, Field(strict=False)] = Depth.CONTAINER
-    """That of targets which say nothing else."""
     project: ProjectTable = ProjectTable()
     """What concerns all of it."""
     image: ImageTable | None = None
@@ -366,6 +364,8 @@ class File(Table):
     """How several images are built; a target chooses one by its `image`."""
     mount: MountChoice = MountTable()
     """The folder that containers see; false: images carry their code."""
+    reload: Annotated[Depth, Field(strict=False)] = Depth.CONTAINER
+    """That of targets which say nothing else."""
     network_sandbox: bool = True
     """Whether a small container keeps the network of each target, so that restarts need not make it anew."""
     targets: dict[Name, TargetChoice] | None = None

@@ -87,11 +87,13 @@ class Agents:
         hindrance: str = "",
         code: Path = CODE,
         patience_s: float = ANSWER_TIMEOUT_S,
+        boot_patience_s: float = BOOT_PATIENCE_S,
     ) -> None:
         """`find` looks at a container; `hindrance` is why agents in this engine cannot be reached."""
         self._quarters = Quarters(home, code) if home else None
         self._find = find
         self._patience_s = patience_s
+        self._boot_patience_s = boot_patience_s
         self._hindrance = hindrance if home else hindrance or NO_HOME
         self._lock = threading.Lock()
         self._known: dict[ContainerId, _Known] = {}
@@ -232,7 +234,7 @@ class Agents:
         control = self._quarters.control(token) if self._quarters else None
         if control is None:
             raise SilentError("nobody knows where it listens")
-        until, look = booted + BOOT_PATIENCE_S, time.time() + LOOK_PAUSE_S
+        until, look = booted + self._boot_patience_s, time.time() + LOOK_PAUSE_S
         while True:
             try:
                 channel = connect(

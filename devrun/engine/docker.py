@@ -20,7 +20,7 @@ from devrun.core.values import (
     Saved,
 )
 from devrun.engine import labels, notices
-from devrun.engine.agents import Agents
+from devrun.engine.agents import BOOT_PATIENCE_S, Agents
 from devrun.engine.before import Before
 from devrun.engine.bytecode import find_stale
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError, find_connection
@@ -36,6 +36,7 @@ from devrun.engine.plan import ContainerPlan, ImageFacts, Payload, payload, plan
 from devrun.engine.prebuilt import Prebuilt
 from devrun.engine.probe import Probe
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Removal, Touched
+from devrun.engine.quarters import CODE
 from devrun.engine.sandbox import Sandboxes
 from devrun.engine.swap import Swap
 from devrun.errors import EngineError, EngineUnreachableError
@@ -57,7 +58,15 @@ def connect(project: Project, agents: Path | None = None) -> Engine:
 class DockerEngine:
     """A Docker engine, seen from one project."""
 
-    def __init__(self, connection: Connection, project: Project, agents: Path | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        project: Project,
+        agents: Path | None = None,
+        *,
+        code: Path = CODE,
+        boot_patience_s: float = BOOT_PATIENCE_S,
+    ) -> None:
         self._connection = connection
         self._project = project
         self._images = Images(connection, project)
@@ -69,7 +78,13 @@ class DockerEngine:
         self._inside = Inside(connection, project)
         self._before = Before(connection, project, self._containers)
         self._leftovers = Leftovers(connection, project)
-        self._agents = Agents(agents, self._containers.find, hindrance=_hindrance(connection))
+        self._agents = Agents(
+            agents,
+            self._containers.find,
+            hindrance=_hindrance(connection),
+            code=code,
+            boot_patience_s=boot_patience_s,
+        )
         self._both_families = connection.endpoint.socket is not None and _has_ipv6_loopback()
 
     def ping(self) -> None:
