@@ -109,6 +109,33 @@ def test_each_big_dependency_has_one_room() -> None:
     assert not found, strays("each dependency has its owner")
 
 
+AGENT = PACKAGE / "engine" / "agent"
+
+
+def test_the_agent_imports_nothing_but_the_standard_library_and_itself() -> None:
+    """It runs in containers, with the Python of an image, and without devrun."""
+    own = {file.stem for file in AGENT.rglob("*.py")}
+    found = [
+        (place.where, place.module)
+        for place in imports()
+        if place.where.startswith("engine/agent/")
+        and place.module.split(".")[0] not in sys.stdlib_module_names | own
+    ]
+    assert not found, strays("the agent needs nothing")
+
+
+def test_nobody_imports_the_agent() -> None:
+    """It is a program of its own: only its files are taken into containers."""
+    own = {file.stem for file in AGENT.rglob("*.py")} - {"__main__"}
+    found = [
+        (place.where, place.module)
+        for place in imports()
+        if not place.where.startswith("engine/agent/")
+        and (place.module.split(".")[0] in own or place.module.startswith("devrun.engine.agent"))
+    ]
+    assert not found, strays("the agent is not part of devrun's own process")
+
+
 def test_the_core_is_pure() -> None:
     """It reads no clock, no disk and no environment."""
     found = [

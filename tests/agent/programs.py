@@ -263,7 +263,7 @@ SERVERS = {
     "flask as a module": ("-m flask --app app run --port PORT --debug", "app.py", FLASK),
     "uvicorn": ("app.py PORT", "app.py", UVICORN),
     "uvicorn as a module": ("-m uvicorn app:app --port PORT", "app.py", UVICORN),
-    "gunicorn": ("-m gunicorn -w 2 -b 127.0.0.1:PORT app:app", "app.py", FLASK),
+    "gunicorn": ("-m gunicorn -w 1 -b 127.0.0.1:PORT app:app", "app.py", FLASK),
     "django with its reloader": ("manage.py runserver PORT", "manage.py", DJANGO),
     "django": ("manage.py runserver PORT --noreload", "manage.py", DJANGO),
 }
@@ -314,7 +314,7 @@ PROGRAMS = {
     "exit with words": script("import sys, json\nsys.exit('words')"),
     "exit with a number": script("import sys, json\nprint('x', end='')\nsys.exit(300)"),
     "exit in a thread": script(
-        "import sys, threading\nt = threading.Thread(target=sys.exit, args=(3,))\nt.start()\nt.join()\nprint('on')"
+        "import sys, threading as it\nt = it.Thread(target=sys.exit, args=(3,))\nt.start(), t.join(), print(1)"
     ),
     "an error in a thread": script(
         "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='t')\nt.start()\nt.join()"
@@ -344,5 +344,5 @@ PROGRAMS = {
 }
 """By name; they need nothing but the standard library."""
 
-NATIVE = ("what is seen", "pickling with spawn", "a chained traceback", "left behind", "signals")
+NATIVE = ("what is seen", "a chained traceback", "signals")
 """Those that are run by every Python of the machine: they see what differs among versions."""

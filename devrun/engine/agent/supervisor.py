@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     Answer = Callable[[dict[str, object]], None]
 
+STOPPED = "the container is being stopped"
 KILLED = 128 + signal.SIGKILL
 SWEEP_S = 2.0
 """How long what was killed is waited for: a process that hangs in the kernel may never go."""
@@ -116,7 +117,7 @@ class Supervisor:
         elif wish != "restart":
             answer({"error": f"not known: {wish!r}"[:200]})
         elif self._stop_signals:
-            answer({"error": "the container is being stopped"})
+            answer({"error": STOPPED})
         else:
             self._ask_restart(question.get("stale", []), answer)
 
@@ -191,6 +192,9 @@ class Supervisor:
             self._run.code = KILLED
             self._finish()
         else:
+            answers, self._answers = self._answers, []
+            for answer in answers:
+                answer({"error": STOPPED})
             # The engine, not the agent, says for how long a stop is waited for.
             self._turning = True
             self._advance()
