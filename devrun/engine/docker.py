@@ -343,16 +343,18 @@ class DockerEngine:
 
     def _remove(self, containers: Iterable[ContainerId]) -> list[str]:
         """Stop and remove at the same time, since each may take its grace; returns their names."""
+        going = frozenset(containers)
         with ThreadPoolExecutor(STOPPED_AT_ONCE, thread_name_prefix="remove") as workers:
-            return [name for name in workers.map(self._remove_one, containers) if name]
+            removed = workers.map(lambda container: self._remove_one(container, going), going)
+            return [name for name in removed if name]
 
-    def _remove_one(self, container: ContainerId) -> str:
+    def _remove_one(self, container: ContainerId, going: frozenset[ContainerId]) -> str:
         inspected = self._containers.find(container)
         if inspected is None:
             return ""
         self._containers.halt(inspected)
         # First what it leaves when devrun ends in between: the container is found again by its target.
-        self._sandboxes.leave(inspected)
+        self._sandboxes.leave(inspected, going)
         self._containers.remove(container)
         self._agents.evict(labels_of(inspected), container)
         return name_of(inspected)

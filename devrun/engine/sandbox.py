@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -143,10 +144,10 @@ class Sandboxes:
         if found is not None:
             self._containers.halt(found)
 
-    def leave(self, inspected: Inspected) -> None:
-        """Remove the sandbox of a container that is about to be removed, unless another one has it too."""
+    def leave(self, inspected: Inspected, going: Collection[ContainerId]) -> None:
+        """Remove the sandbox of a container, unless one that is not about to be removed has it too."""
         sandbox = joined(inspected)
-        if sandbox and self._users(sandbox) <= {inspected["Id"]}:
+        if sandbox and self._users(sandbox) <= {*going}:
             self._containers.remove(sandbox)
 
     def sweep(self, target: TargetName, keep: ContainerId | None) -> None:

@@ -280,6 +280,11 @@ def test_a_target_s_left_over_container_does_not_take_the_network_along(
     assert bench.engine.inspect_target(WEB) == (second,)
     assert second.ports == first.ports
 
+    connection.client.rename(second.id, f"{second.name}.next")
+    third = bench.start(target)
+    bench.engine.remove([second.id, third.id])
+    assert sandboxes(bench, connection) == []
+
 
 def test_engines_without_sandboxes_do_as_before(bench: Bench, target: TargetConfig) -> None:
     """One that is not Docker, or whose machine devrun has no program for."""
@@ -386,7 +391,8 @@ def test_a_crash_at_any_call_of_a_swap_is_mended_by_the_next_start(
             break
     else:
         pytest.fail("the swap takes more calls than that")
-    assert calls == len(("create", "create", "kill", "kill", "start", "start", "remove", "remove", "rename"))
+    # Without the `rename`, where the crash before left the old container under the next one's name.
+    assert calls >= len(("create", "create", "kill", "kill", "start", "start", "remove", "remove"))
 
 
 def test_a_sandbox_is_another_one_where_what_it_holds_is_other(bench: Bench) -> None:
