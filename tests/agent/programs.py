@@ -260,8 +260,6 @@ def server(words: str, file: str, text: str) -> Program:
 SERVERS = {
     "flask": ("app.py PORT", "app.py", FLASK),
     "flask with its reloader": ("app.py PORT debug", "app.py", FLASK),
-    "flask as a module": ("-m flask --app app run --port PORT --debug", "app.py", FLASK),
-    "uvicorn": ("app.py PORT", "app.py", UVICORN),
     "uvicorn as a module": ("-m uvicorn app:app --port PORT", "app.py", UVICORN),
     "gunicorn": ("-m gunicorn -w 1 -b 127.0.0.1:PORT app:app", "app.py", FLASK),
     "django with its reloader": ("manage.py runserver PORT", "manage.py", DJANGO),
@@ -314,7 +312,7 @@ PROGRAMS = {
     "exit with words": script("import sys, json\nsys.exit('words')"),
     "exit with a number": script("import sys, json\nprint('x', end='')\nsys.exit(300)"),
     "exit in a thread": script(
-        "import sys, threading as it\nt = it.Thread(target=sys.exit, args=(3,))\nt.start(), t.join(), print(1)"
+        "import sys, threading as it\nt = it.Thread(target=sys.exit, args=(3,))\nt.start(), t.join()"
     ),
     "an error in a thread": script(
         "import threading\nt = threading.Thread(target=lambda: 1 / 0, name='t')\nt.start()\nt.join()"
@@ -344,5 +342,5 @@ PROGRAMS = {
 }
 """By name; they need nothing but the standard library."""
 
-NATIVE = ("what is seen", "a chained traceback", "signals")
+NATIVE = ("what is seen", "a chained traceback")
 """Those that are run by every Python of the machine: they see what differs among versions."""

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.agent.bench import AGENT, Agent, Program, launch, processes, until
@@ -252,3 +253,33 @@ def test_as_process_one_it_leaves_alone_what_was_not_the_programs(project: Path,
         running.process.kill()
         for pid in processes(project):
             os.kill(pid, signal.SIGKILL)
+
+
+def test_a_program_has_its_terminal_at_every_start(project: Path, oldest: str) -> None:
+    """It is the terminal's foreground job, which may read from it."""
+    (project / "app.py").write_text("while True:\n    print('got', input('say '))\n")
+    place = project.parent / "agent.sock"
+    words = [
+        "-I",
+        "-S",
+        "-B",
+        str(AGENT),
+        "--socket",
+        str(place),
+        "--depth",
+        "process",
+        "--",
+        oldest,
+        "app.py",
+    ]
+    terminal = pexpect.spawn(oldest, words, cwd=str(project), timeout=20, encoding="utf-8")
+    try:
+        terminal.expect("say ")
+        with socket.socket(socket.AF_UNIX) as peer:
+            until(lambda: not peer.connect_ex(str(place)), lambda: "no socket")
+            peer.sendall(b'{"id": 1, "do": "restart"}\n')
+            terminal.expect("say ")
+            terminal.sendline("words")
+            terminal.expect("got words")
+    finally:
+        terminal.close(force=True)

@@ -15,6 +15,7 @@ import time
 
 from loop import Loop, receive_signals
 from processes import (
+    NOT_RUN,
     first_environment,
     forwarded,
     kill_descendants,
@@ -100,6 +101,8 @@ class Supervisor:
         if self._arguments.warm:
             self._make_warmth()
         self._turn()
+        while not self._run.number and self._exit_code is None:
+            self._loop.turn()
         self._listen()
         while self._exit_code is None:
             self._loop.turn()
@@ -265,7 +268,11 @@ class Supervisor:
             run.note = run.note or started.note
             if run.pid:
                 return
-        run.pid = spawn(self._arguments.command, self._environment)
+        try:
+            run.pid = spawn(self._arguments.command, self._environment)
+        except OSError as error:  # As many processes as are allowed.
+            run.code = NOT_RUN
+            say(f"cannot run {self._arguments.command[0]!r}: {error.strerror}")
 
     def _remove_stale(self) -> str:
         """Removes the byte code that would be wrongly believed; returns what stood against it."""

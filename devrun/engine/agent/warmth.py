@@ -28,7 +28,7 @@ SOON_S = 5.0
 """A program that ends with an error within this time did not come up."""
 ROUNDS = 12
 """Each names at least one module that has to be left out."""
-FORK_S = 5.0
+FORK_S = 10.0
 PREPARE_S = 60.0
 NAMED = 4
 PREPARED = "an interpreter is still being prepared"
@@ -105,6 +105,7 @@ class Warmth:
         if not self._zygote and self._learnt:
             self._because = self._because or PREPARED
             return
+        self._learn()
         self._end_lesson()
         self._lesson = Lesson(self._loop, self._file("imports"), self._sources, self._quiet)
         self.waiting = True
@@ -156,8 +157,11 @@ class Warmth:
         if pid == self._child:
             self._child = 0
         elif self._preparing and pid == self._preparing.pid:
-            self._preparing.pid = 0
-            self._give_up("an interpreter ended while it was being prepared")
+            zygote = self._preparing
+            zygote.drain()
+            if zygote is self._preparing:
+                zygote.pid = 0
+                self._give_up("an interpreter ended while it was being prepared")
         elif self._prepared and pid == self._prepared.pid:
             self._prepared.forget()
             self._prepared = None
@@ -226,7 +230,7 @@ class Warmth:
     def _learn(self) -> None:
         if self._lesson:
             self._names.update(dict.fromkeys(self._lesson.names()))
-            self._learnt = True
+            self._learnt = self._learnt or bool(self._names)
 
     def _planned(self) -> None:
         """Takes note that the zygote which was being prepared has read what it needs."""
@@ -247,6 +251,7 @@ class Warmth:
     def _quiet(self) -> None:
         """Prepares a zygote if there is none with what the program needs: the program is up."""
         self._learn()
+        self._learnt = True
         unfit = next((name for name in self._names if name in UNFIT), "")
         if unfit and not self._off:
             self._turn_off(f"{unfit} {UNFIT[unfit]}")
@@ -266,15 +271,16 @@ class Warmth:
                 zygote.end()
         self._prepared = None
         names = self._wanted()
-        self._plan = plan = self._write_plan(names) if names else ""
         command, environment = self._arguments.command, self._environment
         try:
+            self._plan = plan = self._write_plan(names) if names else ""
             self._preparing = Zygote(self._loop, command, environment, names, plan, self._hear)
         except OSError as error:
             self._give_up(f"an interpreter cannot be prepared: {error.strerror}")
             return
         slow = "preloading takes too long"
-        self._patience = self._loop.after(PREPARE_S, lambda: self._give_up(slow))
+        patience = PREPARE_S if names else FORK_S
+        self._patience = self._loop.after(patience, lambda: self._give_up(slow))
 
     def _write_plan(self, names: list[str]) -> str:
         module = ""
@@ -290,7 +296,7 @@ class Warmth:
             *(f"name {name}" for name in names if name not in blocked),
         ]
         plan = self._file("preload")
-        with open(plan, "w", encoding="utf-8") as file:
+        with open(plan, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write("\n".join(lines))
         return plan
 

@@ -79,6 +79,11 @@ class Zygote:
                 os.close(fd)
             self._answers = -1
 
+    def drain(self) -> None:
+        """Hears what it said before it ended."""
+        if self._answers >= 0:
+            self._read()
+
     def _read(self) -> None:
         received = b""
         with contextlib.suppress(BlockingIOError):

@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 
+TAINTED_S = 60
 PACKAGES = ("/site-packages/", "/dist-packages/")
 
 
@@ -27,7 +28,7 @@ class Preload:
         self._blocked: set[str] = set()
         self._places: list[str] = []
         kinds = {"source": self._sources, "name": self._names, "place": self._places}
-        with open(plan, encoding="utf-8") as file:
+        with open(plan, encoding="utf-8", errors="surrogateescape") as file:
             for line in file.read().splitlines():
                 kind, _, value = line.partition(" ")
                 self._blocked.add(value) if kind == "blocked" else kinds[kind].append(value)
@@ -55,6 +56,8 @@ class Preload:
         tainted = self._import_all()
         if tainted:
             self._answer("tainted")
+            # What was started by an import is found below this process, which the agent ends.
+            sys.modules["time"].sleep(TAINTED_S)
             os._exit(0)
         for number, saved in enumerate(kept, 1):
             os.dup2(saved, number)
