@@ -17,6 +17,7 @@ from devrun.config.names import slugify
 from devrun.config.project import (
     AnyImage,
     Command,
+    Depth,
     ImageName,
     PrebuiltImage,
     Project,
@@ -146,6 +147,12 @@ class FakeEngine:
             box.seen = replace(box.seen, cut_off=why)
             self._tell(target)
 
+    def silence(self, target: TargetName) -> None:
+        """Let the agent of a target's container answer no more."""
+        with self._changed:
+            self._running(target).is_silent = True
+            self._tell(target)
+
     def pause(self, target: TargetName) -> None:
         """Pause the container of a target, as somebody outside may."""
         with self._changed:
@@ -164,6 +171,11 @@ class FakeEngine:
         """Let the running program of a target write a line."""
         with self._changed:
             self._write(self._running(target), stream, text)
+
+    def write_late(self, target: TargetName, text: str) -> None:
+        """Let a line come of a program that has ended in a container that goes on."""
+        with self._changed:
+            self._write(next(box for box in self._of(target) if box.seen.idle), "stdout", text)
 
     def take_name(self, name: str) -> None:
         """Let a container that is not devrun's have a name."""
@@ -239,7 +251,7 @@ class FakeEngine:
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target."""
         with self._entered("inspect_target", target):
-            return tuple(box.seen for box in self._of(target))
+            return tuple(self._seen(box) for box in self._of(target))
 
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return that the ports which are published are listened on."""
@@ -312,8 +324,14 @@ class FakeEngine:
         with self._entered("restart", target.name):
             box = self._box(container)
             self._run_before(target)
+            if box.has_agent and box.seen.is_up:
+                return self._run_by_agent(box)
+            why = "it does not answer" if box.is_silent and box.seen.is_up else ""
             self._end(box, STOPPED)
-            return self._run(box)
+            box.is_silent = False
+            self._run(box)
+            box.seen = replace(box.seen, fallback=why)
+            return box.seen
 
     def stop(self, target: TargetConfig | None, container: ContainerId) -> Container:
         """End the program."""
@@ -375,7 +393,7 @@ class FakeEngine:
                 if box is None or self._ended():
                     return
                 lines = [line for line in box.output if line.at_ns > since_ns]
-                if not lines and not box.runs:
+                if not lines and not box.seen.is_up:
                     return
                 if not lines:
                     self._changed.wait(LIMIT_S)
@@ -474,14 +492,32 @@ class FakeEngine:
             raise EngineError(f'start container "{name}": the image has no program "{program.argv[0]}"')
 
     def _run(self, box: Box) -> Container:
-        """Start a box's program, which does at once what it does by itself."""
+        """Start a box, and its program, which does at once what it does by itself."""
+        at = self._now_ns() / 1e9
+        box.seen = replace(
+            box.seen, booted=at if box.has_agent else 0.0, number=0, depth=box.depth, fallback=""
+        )
+        if box.depth is Depth.CONTAINER:
+            box.seen = replace(box.seen, note="it runs in a terminal", number=1)
+        return self._run_program(box, at)
+
+    def _run_by_agent(self, box: Box) -> Container:
+        """Start a box's program anew, and not the box."""
+        if box.runs:
+            self._end_by_itself(box, STOPPED)
+        return self._run_program(box, self._now_ns() / 1e9)
+
+    def _run_program(self, box: Box, at: float) -> Container:
         program = box.target.program
         box.content = self._source(program.path) if isinstance(program, Script) else ""
+        number = box.seen.number + 1 if box.has_agent else 1
         box.seen = replace(
             box.seen,
             phase=Phase.RUNNING,
-            started=self._now_ns() / 1e9,
+            started=at,
             exit_code=0,
+            idle=False,
+            number=number,
             ports=ports_of(box.target),
             keeps_network=False,
         )
@@ -495,24 +531,33 @@ class FakeEngine:
                 self._end_by_itself(box, done.exit_code)
         return box.seen
 
+    def _seen(self, box: Box) -> Container:
+        if not box.is_silent or not box.seen.is_up:
+            return box.seen
+        note = "its agent is silent: it does not answer"
+        return replace(box.seen, phase=Phase.RUNNING, idle=False, depth=Depth.CONTAINER, note=note)
+
     def _end_by_itself(self, box: Box, exit_code: int) -> None:
-        """End a program whose target's network stays, so that its next start is quick."""
+        """End a program whose agent goes on, or whose target's network stays: its next start is quick."""
         ports = box.seen.ports
         self._end(box, exit_code)
-        if box.target.network_sandbox:
+        if box.has_agent:
+            box.seen = replace(box.seen, ports=ports, idle=True)
+        elif box.target.network_sandbox:
             box.seen = replace(box.seen, ports=ports, keeps_network=True)
 
     def _lose_ports(self, box: Box) -> None:
         box.seen = replace(box.seen, ports=(), keeps_network=False)
 
     def _end(self, box: Box, exit_code: int) -> None:
-        had_network = box.seen.keeps_network
+        """End a box, and its program where that runs."""
+        held = box.seen.holds_ports
         self._lose_ports(box)
         if box.runs:
             box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=exit_code)
-        elif not had_network:
-            return
-        self._tell(box.target.name)
+        box.seen = replace(box.seen, idle=False)
+        if held:
+            self._tell(box.target.name)
 
     def _write(self, box: Box, stream: str, text: str) -> None:
         box.output.append(OutputLine(box.target.name, stream, text, self._now_ns(), box.seen.id))

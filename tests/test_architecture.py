@@ -131,7 +131,7 @@ def test_nobody_imports_the_agent() -> None:
         (place.where, place.module)
         for place in imports()
         if not place.where.startswith("engine/agent/")
-        and (place.module.split(".")[0] in own or place.module.startswith("devrun.engine.agent"))
+        and (place.module.split(".")[0] in own or place.module.startswith("devrun.engine.agent."))
     ]
     assert not found, strays("the agent is not part of devrun's own process")
 

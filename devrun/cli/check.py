@@ -48,7 +48,7 @@ def command(options: Options) -> int:
     """Validate devrun.toml, and say what would be built, run, mounted and watched, and by which rule."""
     project = options.project()
     disk = Disk.read_once(project)
-    engine, missing = _connect(project)
+    engine, missing = _connect(project, options.place().agents)
     try:
         _say(0, f"{_short(project, project.file or project.root)} is valid: project {project.name}")
         for image in project.images.values():
@@ -69,12 +69,12 @@ def command(options: Options) -> int:
     return ExitCode.USAGE if has_problems else ExitCode.OK
 
 
-def _connect(project: Project) -> tuple[Engine | None, str]:
+def _connect(project: Project, agents: Path) -> tuple[Engine | None, str]:
     """Return the engine, which knows what an image starts once that is built; or why there is none."""
     from devrun.engine.docker import connect
 
     try:
-        return connect(project), ""
+        return connect(project, agents), ""
     except EngineUnreachableError as error:
         return None, error.message
 

@@ -24,7 +24,7 @@ def command(options: Options, *, images: bool, volumes: bool) -> None:
     # What the daemon could not remove, or left when it was killed, is known by its labels.
     from devrun.engine.docker import connect
 
-    engine = connect(_project(options))
+    engine = connect(_project(options), options.place().agents)
     try:
         _remove(engine, images=images, volumes=volumes)
     finally:

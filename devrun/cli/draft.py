@@ -28,6 +28,8 @@ _SHELL_SYNTAX = re.compile(r"[$`;&|<>(){}*?~#\n\\]")
 HEAD = """\
 # What devrun runs in containers, and keeps running while you edit it.
 # `devrun check` says what it means, `devrun watch` starts it.
+
+# reload = "process"  # a restart starts the process anew, and not its container; or "warm"
 """
 NO_WORKDIR = """\
 # The Dockerfile names no WORKDIR, at which containers would see this folder: so each edit needs a build.

@@ -89,7 +89,8 @@ def _action(subject: str, entry: Entry) -> Iterator[Line]:
         case EntryKind.BEGAN if verb := BEGUN.get(entry.action):
             yield Line(f"{subject}: {verb} ({entry.text})")
         case EntryKind.DONE if verb := DONE.get(entry.action):
-            yield Line(f"{subject}: {verb} in {seconds:.2f} s", "green")
+            how = f" ({entry.reload})" if entry.reload else ""
+            yield Line(f"{subject}: {verb}{how} in {seconds:.2f} s", "green")
         case EntryKind.CANCELLED if entry.action in {"BuildImage", "PullImage"}:
             yield Line(f"{subject}: given up after {seconds:.2f} s")
         case EntryKind.LOST:

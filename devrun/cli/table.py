@@ -133,6 +133,7 @@ def _below(doing: str, hold: str, progress: str, said: ImageReport | TargetRepor
         }
         last = said.last
         verb = words.get(last.action, last.action) if last.ok else f"{last.action} failed"
+        verb += f" ({last.reload})" if last.reload else ""
         yield f"[dim]last: {_plain(f'{last.cause} → {verb} in {last.seconds:.2f} s, {ago(last.at)} ago')}[/]"
 
 

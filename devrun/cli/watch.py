@@ -57,13 +57,14 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
     from devrun.cli.background import tell_starter
     from devrun.cli.logfile import LogFile
     from devrun.daemon.loop import Daemon
-    from devrun.engine.docker import connect
+    from devrun.engine.docker import connect as connect_docker
 
     # Targets that flood their output keep threads busy: whoever asks for the status must not wait for them.
     sys.setswitchinterval(SWITCH_S)
     place = options.place()
     place.check_outside(project.root)
     place.make()
+    connect = partial(connect_docker, agents=place.agents)
     names = [name for name in project.targets if not only or name in only]
     with LogFile(place.log) as log:
         if ready_fd is not None:

@@ -117,6 +117,13 @@ def mount_point(value: str) -> str:
     return absolute_path(value)
 
 
+def no_mount(value: object) -> object:
+    """Only `false` means no mount; `true` would say nothing."""
+    if value is not False:
+        raise ValueError("leave the key out to have the mount, or write false")
+    return value
+
+
 def path_below(value: str) -> str:
     """Refuse what is not below the mount."""
     path = PurePosixPath(value)

@@ -37,6 +37,17 @@ class RestartOn(str, Enum):
     NONE = "none"
 
 
+class Depth(str, Enum):
+    """How deep a restart goes; each is faster than the one before."""
+
+    CONTAINER = "container"
+    """The container is stopped and started again."""
+    PROCESS = "process"
+    """A fresh process in the container, which goes on."""
+    WARM = "warm"
+    """The same, by a fork of an interpreter that has loaded what is not the project's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A Python file, by its path relative to the project, with forward slashes."""
@@ -208,6 +219,8 @@ class TargetConfig:
     before_start: tuple[str, ...] = ()
     """A command that is run to its end before each start; empty: none."""
     surroundings: Surroundings = BARE
+    reload: Depth = Depth.CONTAINER
+    """How it is restarted, where that can be done."""
     debug_port: int | None = None
     """Where a debugger listens, in the container and on the host; None: it runs without one."""
     network_sandbox: bool = True
@@ -237,6 +250,7 @@ class TargetConfig:
             "before-start": self.before_start,
             "debug": self.debug_port,
             "surroundings": self.surroundings.asked,
+            "reload": "" if self.reload is Depth.CONTAINER else self.reload.value,
             "network-sandbox": self.network_sandbox,
         }
         # Who asks for none of these keeps the containers that an earlier version made.

@@ -21,6 +21,7 @@ from devrun.config.project import (
     Command,
     CommandCheck,
     Dependency,
+    Depth,
     Healthcheck,
     HttpCheck,
     ImageCommand,
@@ -165,6 +166,7 @@ class Resolver:
                 next(iter(images)),
                 ImageCommand(),
                 mount=self._mount(None, ()),
+                reload=self.parsed.reload,
                 network_sandbox=self.parsed.network_sandbox,
             )
             return {ONLY_TARGET: target}
@@ -206,6 +208,7 @@ class Resolver:
             watch=tuple(table.watch),
             ignore=tuple(table.ignore),
             restart_on=table.restart_on,
+            reload=self._reload(table),
             autostart=table.autostart,
             depends_on=self._dependencies(table, path),
             healthcheck=self._healthcheck(table, path),
@@ -249,6 +252,11 @@ class Resolver:
                 where, f"there is no file {self._said((*path, 'script'))}{near(self.root / script)}"
             )
         return Script(Path(script).as_posix())
+
+    def _reload(self, table: TargetTable) -> Depth:
+        """Return how a target is restarted: what others build and start is no program of the project's."""
+        is_of_image = _is_prebuilt(table) and table.script is None and table.module is None
+        return table.reload or (Depth.CONTAINER if is_of_image else self.parsed.reload)
 
     def _carries_mount(self, table: TargetTable) -> bool:
         """Tell whether a target sees files of the project; without, its script may be the image's own."""

@@ -37,6 +37,7 @@ from devrun.config.forms import (
     debug_port,
     http_path,
     mount_point,
+    no_mount,
     one_or_many,
     path_below,
     script_table,
@@ -49,7 +50,7 @@ from devrun.config.notation import (
     parse_cpus,
     parse_gpus,
 )
-from devrun.config.project import Condition, RestartOn
+from devrun.config.project import Condition, Depth, RestartOn
 from devrun.config.session import checked_id
 from devrun.config.surroundings import Gpus
 
@@ -156,13 +157,6 @@ class MountTable(Table):
         BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
     ] = []
     """Paths below it at which the image's own files stay visible, `.venv` for instance."""
-
-
-def no_mount(value: object) -> object:
-    """Only `false` means no mount; `true` would say nothing."""
-    if value is not False:
-        raise ValueError("leave the key out to have the mount, or write false")
-    return value
 
 
 def mount_kind(value: object) -> str | None:
@@ -300,6 +294,8 @@ class TargetTable(Table):
     """Files whose change never does, written as in an ignore file."""
     restart_on: Annotated[RestartOn, Field(strict=False)] = RestartOn.REACH
     """Which edits restart it: of files that it reaches by imports, of any file that it sees, or of none."""
+    reload: Annotated[Depth, Field(strict=False)] | None = None
+    """What a restart starts anew: the container, its process, or that from a warm interpreter."""
     autostart: bool = True
     """Whether it is started by itself."""
     depends_on: Dependencies = []
@@ -368,6 +364,8 @@ class File(Table):
     """How several images are built; a target chooses one by its `image`."""
     mount: MountChoice = MountTable()
     """The folder that containers see; false: images carry their code."""
+    reload: Annotated[Depth, Field(strict=False)] = Depth.CONTAINER
+    """That of targets which say nothing else."""
     network_sandbox: bool = True
     """Whether a small container keeps the network of each target, so that restarts need not make it anew."""
     targets: dict[Name, TargetChoice] | None = None

@@ -73,6 +73,11 @@ class Place:
         return self.state / "journal.jsonl"
 
     @property
+    def agents(self) -> Path:
+        """Holds the code of containers' agents, and a directory for each one's socket."""
+        return self.state / "agents"
+
+    @property
     def log(self) -> Path:
         return self.state / "daemon.log"
 

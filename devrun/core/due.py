@@ -67,7 +67,8 @@ def _recreate_cause(state: State, target: Target, container: Container | None) -
     if container is None:
         return target.settings_cause or ("its container is gone" if target.loaded else "no container")
     if container.spec != target.spec or target.image_moved:
-        return target.settings_cause or "its settings changed"
+        other = "its settings changed" if container.spec else "devrun starts programs by another agent now"
+        return target.settings_cause or other
     cause = state.images[target.image].cause
     return f"image is newer: {cause}" if cause != "devrun started" else "image is newer"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from devrun.config.project import ImageName, Project, TargetName
-from devrun.core.actions import Action
+from devrun.core.actions import Action, RestartContainer
 from devrun.core.values import (
     UNWRITTEN,
     Broken,
@@ -275,6 +275,11 @@ class ContainerStarted:
     """Outcome of RecreateContainer and RestartContainer."""
 
     container: Container
+
+    def how(self, action: Action) -> str:
+        """Return how deep a restart went; empty where nothing but the container's was asked for."""
+        depth = self.container.restarted if isinstance(action, RestartContainer) else None
+        return depth.value if depth else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _held(target: Target) -> Ports:
     container = target.container
     if container is None:
         return frozenset()
-    runs = target.is_running or container.keeps_network or isinstance(target.running, RestartContainer)
-    texts = container.ports if runs else ()
+    holds = container.holds_ports or isinstance(target.running, RestartContainer)
+    texts = container.ports if holds else ()
     found = (_PUBLISHED.search(text) for text in texts)
     return frozenset((int(match["host"]), match["protocol"]) for match in found if match)

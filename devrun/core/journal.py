@@ -8,7 +8,7 @@ from enum import Enum
 
 from devrun.core.actions import Action, InspectImage, InspectTarget, kind_of, subject_of
 from devrun.core.decide import Hold, HoldKind
-from devrun.core.events import Cancelled, Failed, Lost, Outcome
+from devrun.core.events import Cancelled, ContainerStarted, Failed, Lost, Outcome
 
 
 class EntryKind(str, Enum):
@@ -59,6 +59,8 @@ class Entry:
     """The failing instruction of a build; of a build that goes on, `2/5`."""
     output: tuple[str, ...] = ()
     """The last lines of what failed."""
+    reload: str = ""
+    """Of a restart that was to be more than the container's: `container`, `process` or `warm`."""
     number: int = 0
     """They rise over all daemons of a project; 0: not kept yet."""
 
@@ -104,7 +106,8 @@ def ended(action: Action, outcome: Outcome, at: float, seconds: float) -> Entry:
         case Cancelled():
             return Entry(at, EntryKind.CANCELLED.value, subject, action.cause, name, seconds)
         case _:
-            return Entry(at, EntryKind.DONE.value, subject, action.cause, name, seconds)
+            how = outcome.how(action) if isinstance(outcome, ContainerStarted) else ""
+            return Entry(at, EntryKind.DONE.value, subject, action.cause, name, seconds, reload=how)
 
 
 def held(subject: str, hold: Hold, at: float) -> Entry:

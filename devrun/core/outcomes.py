@@ -314,9 +314,9 @@ def _inspected(state: State, name: TargetName, containers: tuple[Container, ...]
 def _adopt(target: Target, container: Container, row: Loaded | None) -> Target:
     """Work out which source a container has loaded that this daemon did not start."""
     this_run = (container.id, container.started)
-    for known in (target.loaded, row):
+    for known in (_carried_over(target.loaded, container), row):
         if known is not None and (known.container, known.started) == this_run:
-            loaded = known if known is target.loaded else replace(known, run=target.run)
+            loaded = known if known is not row else replace(known, run=target.run)
             break
     else:
         is_older = target.source is not None and target.newest < container.started - STARTED_BEFORE_S
@@ -328,6 +328,17 @@ def _adopt(target: Target, container: Container, row: Loaded | None) -> Target:
     return replace(target, loaded=loaded, changed=(), stale=())
 
 
+def _carried_over(loaded: Loaded | None, container: Container) -> Loaded | None:
+    """Return what is loaded where an agent started the program once more by itself.
+
+    It does so after a warm start that failed. For another source nobody else has it start the program.
+    """
+    if loaded is None or loaded.container != container.id or not container.booted:
+        return loaded
+    is_later = container.booted <= loaded.started < container.started
+    return replace(loaded, started=container.started) if is_later else loaded
+
+
 def _last(
     before: LastAction | None, action: Action, event: ActionFinished, since: float
 ) -> LastAction | None:
@@ -337,7 +348,8 @@ def _last(
             return before
         case _:
             ok = not isinstance(event.outcome, Failed | Lost | Cancelled)
-            return LastAction(kind_of(action), action.cause, event.at, round(event.at - since, 3), ok)
+            how = event.outcome.how(action) if isinstance(event.outcome, ContainerStarted) else ""
+            return LastAction(kind_of(action), action.cause, event.at, round(event.at - since, 3), ok, how)
 
 
 def _with_failure(failures: Failures, action: Action, failed: Failed, at: float) -> Failures:

@@ -86,6 +86,10 @@ class TargetReport:
     """Whether what runs is ready: until then it is starting. An older daemon does not say."""
     unready: str = ""
     """What it lacks to be ready, where that is known."""
+    reload: str = ""
+    """How it can be restarted, where more than the container's restart was asked for."""
+    note: str = ""
+    """Why that is no deeper, or what a warm interpreter has loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,8 @@ def _target_report(state: State, name: TargetName, target: Target) -> TargetRepo
         hints=target.hints,
         ready=target.is_ready,
         unready=target.why_unready,
+        reload=container.depth.value if container and container.depth else "",
+        note=container.note if container else "",
     )
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NewType
 
-from devrun.config.project import Spec
+from devrun.config.project import Depth, Spec
 
 ContainerId = NewType("ContainerId", str)
 ImageId = NewType("ImageId", str)
@@ -53,7 +53,7 @@ class Container:
     spec: Spec
     phase: Phase
     started: float = 0.0
-    """When its main process last started; 0: never."""
+    """When its program last started; 0: never."""
     exit_code: int = 0
     error: str = ""
     """Why the engine could not start it."""
@@ -65,6 +65,38 @@ class Container:
     """Whether its network, with the ports, is still there though its program has ended."""
     cut_off: str = ""
     """Why it has lost its network, which only a new container gets back; empty: it has not."""
+    booted: float = 0.0
+    """When its main process last started, where that is an agent which starts the program; else 0."""
+    idle: bool = False
+    """Whether the agent waits for another start, since the program has ended."""
+    number: int = 1
+    """The how manieth run of the program it is since then."""
+    depth: Depth | None = None
+    """How its program can be started anew; None: it was asked for nothing but the container's restart."""
+    note: str = ""
+    """Why that is no deeper, or what the agent has to say."""
+    fallback: str = ""
+    """Why the whole container was restarted, where its program alone should have been."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its main process is there, running or paused."""
+        return self.idle or self.phase in {Phase.RUNNING, Phase.PAUSED}
+
+    @property
+    def holds_ports(self) -> bool:
+        """Whether nobody else can have its ports: only a stop frees them."""
+        return self.is_up or self.keeps_network
+
+    @property
+    def restarted(self) -> Depth | None:
+        """How the present run was brought about, if that was by a restart; None: not worth saying."""
+        return Depth.CONTAINER if self.depth and self.number == 1 else self.depth
+
+    @property
+    def boot_id(self) -> RunId:
+        """The present run of its main process, whose output is one stream."""
+        return self.id, self.booted or self.started
 
     @property
     def run_id(self) -> RunId:
@@ -160,3 +192,15 @@ class LastAction:
     at: float
     seconds: float
     ok: bool
+    reload: str = ""
+    """Of a restart that was to be more than the container's: `container`, `process` or `warm`."""
+
+
+def why_shallow(asked: Depth, container: Container) -> str:
+    """Return why a target's restarts are not what was asked for, or the last one was not; else nothing."""
+    if container.fallback:
+        return f"the whole container was restarted, since its agent did not do it: {container.fallback}"
+    is_first = container.number == 1 and not container.note  # Nothing is known yet of what could be loaded.
+    if container.depth is None or container.depth is asked or is_first:
+        return ""
+    return f'restarts go by {container.depth.value}, not by `reload = "{asked.value}"`: {container.note}'

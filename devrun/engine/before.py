@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from devrun.config.project import Command, Project, TargetConfig, TargetName
+from devrun.config.project import Command, Depth, Project, TargetConfig, TargetName
 from devrun.config.words import read_entrypoint
 from devrun.core.values import ContainerId
 from devrun.engine import labels
@@ -122,6 +122,7 @@ def before_payload(project: Project, target: TargetConfig, facts: ImageFacts) ->
         ports=(),
         debug_port=None,
         tty=False,
+        reload=Depth.CONTAINER,
     )
     body = payload(project, like_it, facts, plan(project, like_it, facts), both_families=False)
     given = body["Labels"]

@@ -62,6 +62,7 @@ class Connection:
         about = self._ask_version()
         self.version = _negotiated(str(about.get("ApiVersion", "")), str(about.get("MinAPIVersion", "")))
         self.name = _name(about)
+        self.platform = _platform(about)
         self.is_docker = _brand(about) == "Docker"
         self.architecture = str(about.get("Arch", "")) if about.get("Os") == "linux" else ""
         self._prefix = f"/v{self.version}"
@@ -233,6 +234,12 @@ def _brand(about: Mapping[str, object]) -> str:
     first = components[0] if isinstance(components, list) and components else {}
     name = str(first.get("Name", "Engine")) if isinstance(first, dict) else "Engine"
     return name.removesuffix(" Engine") if name != "Engine" else "Docker"
+
+
+def _platform(about: Mapping[str, object]) -> str:
+    """Return what the engine is a part of, such as `Docker Desktop 4.34`."""
+    said = about.get("Platform")
+    return str(said.get("Name", "")) if isinstance(said, dict) else ""
 
 
 def _message(body: bytes) -> str:

@@ -2,11 +2,13 @@
 
 import logging
 import socket
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from pathlib import Path
 
-from devrun.config.project import AnyImage, ImageName, PrebuiltImage, Project, TargetConfig, TargetName
+from devrun.config.project import AnyImage, Depth, ImageName, PrebuiltImage, Project, TargetConfig, TargetName
 from devrun.core.values import (
     Broken,
     BuildContext,
@@ -18,20 +20,23 @@ from devrun.core.values import (
     Saved,
 )
 from devrun.engine import labels, notices
+from devrun.engine.agents import BOOT_PATIENCE_S, Agents
 from devrun.engine.before import Before
+from devrun.engine.bytecode import find_stale
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError, find_connection
 from devrun.engine.containers import Containers
 from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
-from devrun.engine.inspected import Inspected, address_of, name_of
+from devrun.engine.inspected import Inspected, address_of, labels_of, name_of
 from devrun.engine.leftovers import Leftovers
 from devrun.engine.network import Network
 from devrun.engine.output import deliver, log_params, read_lines
-from devrun.engine.plan import payload, plan
+from devrun.engine.plan import ContainerPlan, ImageFacts, Payload, payload, plan
 from devrun.engine.prebuilt import Prebuilt
 from devrun.engine.probe import Probe
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Removal, Touched
+from devrun.engine.quarters import CODE
 from devrun.engine.sandbox import Sandboxes
 from devrun.engine.swap import Swap
 from devrun.errors import EngineError, EngineUnreachableError
@@ -42,15 +47,26 @@ STOPPED_AT_ONCE = 8
 log = logging.getLogger(__name__)
 
 
-def connect(project: Project) -> Engine:
-    """Return the engine of a project; raises EngineUnreachableError with the remedy."""
-    return DockerEngine(find_connection(), project)
+def connect(project: Project, agents: Path | None = None) -> Engine:
+    """Return the engine of a project; raises EngineUnreachableError with the remedy.
+
+    `agents` is a private directory of devrun's own for the agents of containers; None: they get none.
+    """
+    return DockerEngine(find_connection(), project, agents)
 
 
 class DockerEngine:
     """A Docker engine, seen from one project."""
 
-    def __init__(self, connection: Connection, project: Project) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        project: Project,
+        agents: Path | None = None,
+        *,
+        code: Path = CODE,
+        boot_patience_s: float = BOOT_PATIENCE_S,
+    ) -> None:
         self._connection = connection
         self._project = project
         self._images = Images(connection, project)
@@ -62,6 +78,13 @@ class DockerEngine:
         self._inside = Inside(connection, project)
         self._before = Before(connection, project, self._containers)
         self._leftovers = Leftovers(connection, project)
+        self._agents = Agents(
+            agents,
+            self._containers.find,
+            hindrance=_hindrance(connection),
+            code=code,
+            boot_patience_s=boot_patience_s,
+        )
         self._both_families = connection.endpoint.socket is not None and _has_ipv6_loopback()
 
     def ping(self) -> None:
@@ -111,11 +134,13 @@ class DockerEngine:
         ids = self._containers.ids(target=target, role=labels.ROLE_TARGET)
         # One that went away since it was listed is left out.
         found = (self._containers.find(container) for container in ids)
-        return tuple(self._sandboxes.see(inspected) for inspected in found if inspected is not None)
+        return tuple(self._seen(inspected) for inspected in found if inspected is not None)
 
     def tidy(self) -> None:
-        """Remove what a crash left behind of targets that are no longer there."""
+        """Remove what a crash left behind of targets that are no longer there, and of their agents."""
         self._sandboxes.tidy()
+        listed = self._containers.listed(role=labels.ROLE_TARGET)
+        self._agents.sweep([dict(entry["Labels"]) for entry in listed])
 
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return the addresses and TCP ports on which programs in the container listen."""
@@ -138,7 +163,7 @@ class DockerEngine:
 
     def explain(self, target: TargetConfig, image: ImageId) -> tuple[str, ...]:
         """Return in words how a container of the target would be created, and by which rules."""
-        return plan(self._project, target, self._probe.facts(image, target)).explain
+        return self._plan(target, self._probe.facts(image, target)).explain
 
     def recreate(self, target: TargetConfig, image: ImageId, old: ContainerId | None) -> Container:
         """Swap the containers; where the new one cannot be started, the old one runs again and it raises."""
@@ -148,41 +173,78 @@ class DockerEngine:
             self._images.remove_untagged()  # What was built again had to wait for its container to go.
         return made
 
+    def _plan(self, target: TargetConfig, facts: ImageFacts) -> ContainerPlan:
+        return plan(self._project, target, facts, hindrance=self._agents.hindrance)
+
     def _recreate(self, target: TargetConfig, image: ImageId, before: Inspected | None) -> Container:
         facts = self._probe.facts(image, target)
-        chosen = plan(self._project, target, facts)
         self._network.ensure()
         self._before.run(target, facts)
+        made = self._swap_led(target, before, facts)
+        if made.is_up and made.depth is Depth.CONTAINER and not self._agents.hindrance:
+            made = self._without_agent(target, facts, made)
+        return made
+
+    def _without_agent(self, target: TargetConfig, facts: ImageFacts, made: Container) -> Container:
+        """Swap once more where an agent was to answer and does not, since nobody would hear of an end."""
+        if self._plan(target, facts).depth.depth is Depth.CONTAINER:
+            return made
+        self._agents.give_up(made.note)
+        return self._swap_led(target, self._containers.find(made.id), facts)
+
+    def _swap_led(self, target: TargetConfig, before: Inspected | None, facts: ImageFacts) -> Container:
+        """Swap the containers, the next one with an agent where it can have one."""
         try:
-            return self._swap(
-                target,
-                before,
-                payload(self._project, target, facts, chosen, both_families=self._both_families),
-            )
+            return self._swap(target, before, facts)
         except EngineError as error:
             if not self._both_families or "::1" not in error.message:
                 raise
             # The engine runs where there is no IPv6 loopback, in a machine of its own for instance.
             self._both_families = False
             log.info("ports are published on 127.0.0.1 only: %s", error.message)
-        body = payload(self._project, target, facts, chosen, both_families=False)
-        return self._swap(target, before, body)
+        return self._swap(target, before, facts)
+
+    def _swap(self, target: TargetConfig, before: Inspected | None, facts: ImageFacts) -> Container:
+        chosen = self._plan(target, facts)
+        body = payload(self._project, target, facts, chosen, both_families=self._both_families)
+        if target.reload is not Depth.CONTAINER:
+            body = self._agents.lodge(body, chosen.depth.depth, chosen.depth.why)
+        try:
+            made = Swap(self._containers, self._sandboxes, self._project, target, body, before).run()
+        except EngineError:
+            self._agents.evict(_labels_in(body))
+            raise
+        if before is not None:
+            self._agents.evict(labels_of(before), ContainerId(before["Id"]))
+        return made if target.reload is Depth.CONTAINER else self._look(made.id)
+
+    def _look(self, container: ContainerId) -> Container:
+        return self._seen(self._containers.inspect(container))
+
+    def _seen(self, inspected: Inspected) -> Container:
+        return self._agents.seen(self._sandboxes.see(inspected), inspected)
 
     def cancel_before(self) -> None:
         """Give up the commands that run before starts, and those to come: the starts are refused."""
         self._before.cancel()
 
     def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
-        """Stop the container where it runs, and start the same one again."""
-        inspected = self._containers.inspect(container)
+        """Start the program anew: by the container's agent, or else by a stop and start of the container."""
+        inspected = self._agents.inspected(container) or self._containers.inspect(container)
         if target.before_start:
             self._network.ensure()
             self._before.run(target, self._probe.facts(ImageId(inspected["Image"]), target), stale)
             inspected = self._containers.inspect(container)  # It may have taken long.
+        files = tuple(str(file.path) for file in find_stale(self._project, inspected, stale))
+        done = self._agents.restart(inspected, files)
+        if isinstance(done, Container):
+            return done
+        inspected = self._containers.inspect(container) if done else inspected
         self._containers.halt(inspected)
         self._containers.empty_bytecode(inspected, stale)
         self._sandboxes.start(inspected, target.name)
-        return self._sandboxes.see(self._containers.inspect(container))
+        seen = self._look(container)
+        return self._agents.excuse(container, done) or seen
 
     def stop(
         self,
@@ -193,7 +255,7 @@ class DockerEngine:
         inspected = self._containers.inspect(container)
         self._containers.halt(inspected)
         self._sandboxes.halt(inspected)
-        return self._sandboxes.see(self._containers.inspect(container))
+        return self._look(container)
 
     def remove(self, containers: Iterable[ContainerId]) -> None:
         """Stop and remove; one that is gone already is no error."""
@@ -208,6 +270,7 @@ class DockerEngine:
         sandboxes = self._containers.ids(role=labels.ROLE_SANDBOX)
         removed = self._remove(set(self._containers.ids()) - set(sandboxes))
         self._remove(sandboxes)  # What is left of them: those of no container.
+        self._agents.clear()
         self._network.remove()
         return tuple(sorted(removed))
 
@@ -256,10 +319,12 @@ class DockerEngine:
     def watch_events(self, connected: Callable[[], None], emit: Callable[[Touched], None]) -> None:
         """Subscribe, call `connected`, and deliver until the connection ends or `close` is called."""
         known = notices.Known(self._project, self._images.asked_for, self._prebuilt.identities)
+        self._agents.told = lambda target: emit(Touched(target=target))
         notices.watch(self._connection, known, connected, emit)
 
     def close(self) -> None:
         """End all streams and calls."""
+        self._agents.close()
         self._connection.close()
         self._images.close()
 
@@ -276,9 +341,6 @@ class DockerEngine:
             exchange.send("GET", f"/containers/{container}/logs", params=params, timeout=CALL_TIMEOUT_S)
             deliver(read_lines(exchange.chunks(), tty=tty), target, container, emit)
 
-    def _swap(self, target: TargetConfig, old: Inspected | None, body: dict[str, object]) -> Container:
-        return Swap(self._containers, self._sandboxes, self._project, target, body, old).run()
-
     def _remove(self, containers: Iterable[ContainerId]) -> list[str]:
         """Stop and remove at the same time, since each may take its grace; returns their names."""
         going = frozenset(containers)
@@ -294,7 +356,23 @@ class DockerEngine:
         # First what it leaves when devrun ends in between: the container is found again by its target.
         self._sandboxes.leave(inspected, going)
         self._containers.remove(container)
+        self._agents.evict(labels_of(inspected), container)
         return name_of(inspected)
+
+
+def _labels_in(body: Payload) -> dict[str, str]:
+    said = body["Labels"]
+    assert isinstance(said, dict)
+    return said
+
+
+def _hindrance(connection: Connection) -> str:
+    """Return why the sockets of agents cannot be reached from here; empty: they can."""
+    if connection.endpoint.socket is None:
+        return "the engine is on another machine"
+    if sys.platform != "linux" or "Desktop" in connection.platform:
+        return "the engine runs in a virtual machine, through whose mounts no socket is reached"
+    return ""
 
 
 def _has_ipv6_loopback() -> bool:

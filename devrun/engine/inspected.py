@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from devrun.config.project import Spec
+from devrun.config.project import Depth, Spec
 from devrun.core.values import Container, ContainerId, ImageId, Phase
 from devrun.engine import labels
 from devrun.engine.mounts import Shown
@@ -31,6 +31,7 @@ class PythonSeen:
 def read_container(inspected: Inspected) -> Container:
     """Return a container as devrun's core knows it."""
     state = inspected["State"]
+    depth, why = depth_of(inspected)
     return Container(
         id=ContainerId(inspected["Id"]),
         name=name_of(inspected),
@@ -42,7 +43,15 @@ def read_container(inspected: Inspected) -> Container:
         error=str(state.get("Error", "")),
         ports=ports_of(inspected),
         python=python.cache_tag if (python := python_of(inspected)) else "",
+        depth=depth,
+        note=why,
     )
+
+
+def depth_of(inspected: Inspected) -> tuple[Depth | None, str]:
+    """Return how its program can be started anew, None where nothing was asked, and why no deeper."""
+    depth, _, why = labels_of(inspected).get(labels.DEPTH, "").partition(": ")
+    return (Depth(depth) if depth in set(Depth) else None), why
 
 
 def name_of(inspected: Inspected) -> str:

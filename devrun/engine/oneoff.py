@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from devrun.config.project import Project, TargetConfig
+from devrun.config.project import Depth, Project, TargetConfig
 from devrun.core.values import ContainerId
 from devrun.engine import labels
 from devrun.engine.command import choose_typed
@@ -28,7 +28,7 @@ def oneoff_payload(
     terminal: Size | None,
 ) -> Payload:
     """Return the body of the engine's create call; without `argv` the target's own program is started."""
-    alone = replace(target, ports=(), debug_port=None, tty=terminal is not None)
+    alone = replace(target, ports=(), debug_port=None, tty=terminal is not None, reload=Depth.CONTAINER)
     chosen = plan(project, alone, facts)
     if argv:
         entrypoint = facts.entrypoint if target.entrypoint is None else target.entrypoint

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from devrun.config.project import Module, Port, Project, Script, TargetConfig
+from devrun.config.project import Depth, Module, Port, Project, Script, TargetConfig
 from devrun.core.values import ImageId
 from devrun.engine import labels
 from devrun.engine.command import DEFAULT_PYTHON, Start, choose_start, has_init
+from devrun.engine.depth import Chosen, Ending, agent_command, choose_depth, signal_name, split_wrappers
 from devrun.engine.mounts import Shown, choose_mount
 from devrun.engine.surroundings import host_config, host_env, volume_mounts
 
@@ -51,6 +52,7 @@ class ImageFacts:
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str = ""
     user: str = ""
+    stop_signal: str = ""
     python: Python | None = None
 
 
@@ -66,10 +68,15 @@ class ContainerPlan:
     """Added to the image's."""
     explain: tuple[str, ...]
     """The rules that were applied, in words."""
+    depth: Chosen
+    """How its program can be started anew."""
 
 
-def plan(project: Project, target: TargetConfig, facts: ImageFacts) -> ContainerPlan:
-    """Return how the target's container is to be created from an image."""
+def plan(project: Project, target: TargetConfig, facts: ImageFacts, *, hindrance: str = "") -> ContainerPlan:
+    """Return how the target's container is to be created from an image.
+
+    `hindrance` is why an agent in it could not be spoken to; empty: it could.
+    """
     python = facts.python
     shown, mount_words = choose_mount(target, facts.workdir, facts.env, python.venvs if python else ())
     workdir, workdir_words = _workdir(target, facts, shown)
@@ -86,8 +93,49 @@ def plan(project: Project, target: TargetConfig, facts: ImageFacts) -> Container
     )
     init = target.init if target.init is not None else not has_init(start.entrypoint or facts.entrypoint)
     env, env_words = _env(target, facts, shown)
-    words = (_command_words(start, facts), mount_words, workdir_words, script_words, *env_words)
-    return ContainerPlan(start, shown, workdir, init, env, tuple(word for word in words if word))
+    place = str(shown.path) if shown else workdir or facts.workdir
+    depth, led = _lead(target, facts, start, () if place in ("", "/") else (place,), hindrance)
+    words = (
+        _command_words(start, facts),
+        mount_words,
+        workdir_words,
+        script_words,
+        *env_words,
+        _depth_words(target, depth),
+    )
+    return ContainerPlan(led, shown, workdir, init, env, tuple(word for word in words if word), depth)
+
+
+def _lead(
+    target: TargetConfig, facts: ImageFacts, start: Start, sources: tuple[str, ...], hindrance: str
+) -> tuple[Chosen, Start]:
+    """Return the depth of restarts, and the start with the agent in it where that is needed."""
+    words = (
+        *(facts.entrypoint if start.entrypoint is None else start.entrypoint),
+        *(facts.command if start.command is None and start.entrypoint is None else start.command or ()),
+    )
+    wrappers, command = split_wrappers(words, are_plain=isinstance(target.program, Script | Module))
+    python = facts.python
+    minor = int(python.version.split(".")[1]) if python else 0
+    chosen = choose_depth(target, command, has_python=python is not None, minor=minor, hindrance=hindrance)
+    if python is None or chosen.depth is Depth.CONTAINER:
+        return chosen, start
+    grace = STOP_TIMEOUT_S if target.stop_timeout_s is None else target.stop_timeout_s
+    ending = Ending(signal_name(target.stop_signal or facts.stop_signal or "SIGTERM"), grace)
+    led = (*wrappers, *agent_command(chosen, python.executable, ending, sources, command))
+    length = max(1, len(wrappers))
+    return chosen, Start(led[:length], led[length:], start.rule)
+
+
+def _depth_words(target: TargetConfig, chosen: Chosen) -> str:
+    if target.reload is Depth.CONTAINER:
+        return ""
+    how = {
+        Depth.CONTAINER: "restarts of the whole container",
+        Depth.PROCESS: "restarts of the process alone",
+        Depth.WARM: "restarts of the process alone, from a warm interpreter",
+    }[chosen.depth]
+    return f'{how} (`reload = "{target.reload.value}"`' + (f", but {chosen.why})" if chosen.why else ")")
 
 
 def _command_words(start: Start, facts: ImageFacts) -> str:
@@ -216,4 +264,5 @@ def _labels(
 
 def needs_python(target: TargetConfig) -> bool:
     """Tell whether the target's start depends on what the probe of the image finds."""
-    return target.mount is not None or isinstance(target.program, Script | Module)
+    is_led = target.reload is not Depth.CONTAINER
+    return is_led or target.mount is not None or isinstance(target.program, Script | Module)

@@ -76,6 +76,7 @@ class Probe:
             env=dict(entry.partition("=")[::2] for entry in config.get("Env") or ()),
             workdir=config.get("WorkingDir") or "",
             user=config.get("User") or "",
+            stop_signal=config.get("StopSignal") or "",
         )
 
     def _look(self, key: Key) -> Python | None:

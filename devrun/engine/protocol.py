@@ -119,7 +119,8 @@ class Engine(Protocol):
     def cancel_before(self) -> None:
         """Give up the commands that run before starts, and those to come: the starts are refused."""
 
-    def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container: ...
+    def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
+        """Start the program anew, as deep as the container allows; what it returns says how."""
 
     def stop(self, target: TargetConfig | None, container: ContainerId) -> Container: ...
 

@@ -53,6 +53,8 @@ def test_a_whole_file(tmp_path: Path) -> None:
 # What devrun runs in containers, and keeps running while you edit it.
 # `devrun check` says what it means, `devrun watch` starts it.
 
+# reload = "process"  # a restart starts the process anew, and not its container; or "warm"
+
 [project]
 name = "shop"
 

@@ -223,3 +223,18 @@ def test_a_target_answers_for_itself_whether_its_network_is_kept(root: Path, rea
     assert kept(f"network-sandbox = false\n{targets}") == [False, False]
     assert kept(f"network-sandbox = false\n{targets}network-sandbox = true\n") == [False, True]
     assert kept("network-sandbox = false\n") == [False]
+
+
+def test_restarts_go_as_deep_as_the_file_says_or_a_target_of_its_own(read: Read) -> None:
+    """What others build, and start, is restarted as a container unless it says otherwise itself."""
+
+    def depths(text: str) -> list[str]:
+        return [target.reload.value for target in read(text).targets.values()]
+
+    targets = '[targets]\na = "app.py"\nb = { script = "app.py", reload = "process" }\n'
+    prebuilt = '[targets]\ndb = { image = { name = "postgres:17" } }\n'
+    assert depths(targets) == ["container", "process"]
+    assert depths(f'reload = "warm"\n{targets}') == ["warm", "process"]
+    assert depths('reload = "warm"\n') == ["warm"]
+    assert depths(f'reload = "warm"\n{prebuilt}') == ["container"]
+    assert depths(prebuilt.replace("} }", '}, reload = "process" }')) == ["process"]

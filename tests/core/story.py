@@ -390,7 +390,13 @@ class Story:
 
     def crash(self, name: str = "web", code: int = 1, *, keeps_network: bool = False) -> None:
         """End a target's program."""
-        ended = replace(self.container(name), phase=Phase.EXITED, exit_code=code, keeps_network=keeps_network)
+        ended = replace(
+            self.container(name),
+            phase=Phase.EXITED,
+            exit_code=code,
+            idle=False,
+            keeps_network=keeps_network,
+        )
         self.world.containers[TargetName(name)] = [ended]
 
     def crashed(self, name: str = "web", code: int = 1, *, keeps_network: bool = False) -> None:

@@ -1,5 +1,6 @@
 """The output of targets comes once and whole, whatever happens to containers and connections."""
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -7,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from devrun.config.project import Port, TargetConfig, TargetName
+from devrun.config.project import Depth, Port, TargetConfig, TargetName
 from devrun.core.events import ContainerTouched, Event, HintFound, OutputEnded
-from devrun.core.values import BuildContext, Container, ContainerId, Fingerprint, ImageId
+from devrun.core.values import BuildContext, Container, ContainerId, Fingerprint, ImageId, RunId
 from devrun.daemon import output
+from devrun.daemon.listeners import Listeners, is_about
 from devrun.daemon.output import RELOADER_HINT, TAIL_LINES, TAIL_WIDTH, Followers
 from devrun.engine.protocol import OutputLine
 from devrun.errors import EngineError, EngineUnreachableError
@@ -257,7 +259,8 @@ def test_a_port_served_on_loopback_only_is_hinted_at(
     scene.engine.__class__ = Deaf
     scene.engine.found = frozenset(listeners)  # type: ignore[attr-defined]
     scene.start()
-    scene.followers._check_listeners(scene.engine, scene.target, scene.engine.inspect_target(WEB)[0])
+    listeners_of = Listeners(scene.events.add)
+    listeners_of.look(scene.engine, scene.target, scene.engine.inspect_target(WEB)[0])
 
     hints = {event.hint for event in scene.events.items if isinstance(event, HintFound)}
     assert any("port 5000 cannot be reached" in hint for hint in hints) is is_hidden
@@ -278,7 +281,7 @@ def test_a_debugger_that_listens_does_not_end_the_search(
     """The program listens later, and may do so on the loopback only."""
     target = replace(scene.target, debug_port=debug_port)
 
-    assert output._is_about(target, frozenset(("127.0.0.1", port) for port in ports)) is expected
+    assert is_about(target, frozenset(("127.0.0.1", port) for port in ports)) is expected
 
 
 def test_whoever_shows_the_lines_and_fails_ends_the_following_only(
@@ -298,3 +301,71 @@ def test_whoever_shows_the_lines_and_fails_ends_the_following_only(
 
     assert shown == ["one"]
     assert "is not followed any more" in caplog.text
+
+
+@pytest.fixture
+def led(scene: Scene) -> Scene:
+    """The same target, whose program an agent starts: its container goes on over restarts."""
+    scene.target = replace(scene.target, reload=Depth.PROCESS)
+    return scene
+
+
+def ends(scene: Scene, run_id: RunId) -> list[tuple[str, ...]]:
+    """Return the last lines of a run, as often as they were told; waits for the first time."""
+
+    def of_run(items: list[Event]) -> list[tuple[str, ...]]:
+        return [item.tail for item in items if isinstance(item, OutputEnded) and item.run_id == run_id]
+
+    return of_run(scene.events.until(lambda items: bool(of_run(items))))
+
+
+def test_many_runs_of_one_boot_are_one_stream(led: Scene) -> None:
+    """Neither streams nor threads grow with restarts, and each line comes once."""
+    container = led.start('print("run")\nsignal.pause()\n')
+    led.until("run")
+    before = threading.active_count()
+    for _ in range(50):
+        led.engine.restart(led.target, container.id, ())
+        led.update()
+    led.engine.emit(WEB, "last")
+
+    assert led.until("last") == ["run"] * 51 + ["last"]
+    assert led.engine.calls.count("follow_output") == 1
+    assert threading.active_count() <= before
+
+
+def test_a_program_that_ends_in_a_container_that_goes_on_has_its_last_lines(led: Scene) -> None:
+    """They are those of its own run; the stream goes on for the next one."""
+    container = led.start('print("one")\nsignal.pause()\n')
+    (led.root / "app.py").write_text('print("two")\nraise SystemExit(3)\n')
+    crashed = led.engine.restart(led.target, container.id, ())
+    led.update()
+    assert ends(led, crashed.run_id) == [("two",)]
+
+    (led.root / "app.py").write_text('print("three")\nsignal.pause()\n')
+    led.engine.restart(led.target, container.id, ())
+    led.update()
+    assert led.until("three") == ["one", "two", "three"]
+    assert led.engine.calls.count("follow_output") == 1
+
+
+def test_last_lines_that_come_late_are_told_once_more(led: Scene) -> None:
+    """The engine may be behind with the log of a program that ended."""
+    container = led.start()
+    (led.root / "app.py").write_text('print("first")\nraise SystemExit(3)\n')
+    crashed = led.engine.restart(led.target, container.id, ())
+    led.update()
+    ends(led, crashed.run_id)
+    led.engine.write_late(WEB, "last")
+
+    led.events.until(lambda _: ends(led, crashed.run_id)[-1] == ("first", "last"))
+
+
+def test_a_restart_that_is_not_what_was_asked_for_is_hinted_at(scene: Scene) -> None:
+    """Once for each run that it concerns."""
+    scene.target = replace(scene.target, reload=Depth.WARM, tty=True)
+    scene.start()
+
+    events = scene.events.until(lambda items: any(isinstance(item, HintFound) for item in items))
+    hints = [event.hint for event in events if isinstance(event, HintFound)]
+    assert hints == ['restarts go by container, not by `reload = "warm"`: it runs in a terminal']

@@ -130,3 +130,19 @@ def test_an_editor_attaches_again_after_a_restart(project: Sandbox) -> None:
     with attached(project, "run 2") as editor:
         assert editor.until(event="stopped")["body"]["reason"] == "breakpoint"  # type: ignore[index]
     assert project.start_of("web").container == first.container
+
+    # Where its process alone is restarted, the agent has ended the debugger by then, and freed its port.
+    project.edit("devrun.toml", " }", ', reload = "process" }')
+    project.until(lambda report: report.targets["web"].reload == "process", "recreated")
+    project.settled()
+    project.edit("hello.py", "run 2", "run 3")
+    project.until(lambda _: "run 3" in project.output(), "run 3")
+    second = project.settled().targets["web"]
+    boot = project.start_of("web")
+    with attached(project, "run 3") as editor:
+        editor.until(event="stopped")
+        project.edit("hello.py", "run 3", "run 4")
+        project.until(lambda report: report.targets["web"].restarts > second.restarts, "restarted")
+    with attached(project, "run 4") as editor:
+        assert editor.until(event="stopped")["body"]["reason"] == "breakpoint"  # type: ignore[index]
+    assert project.start_of("web") == boot

@@ -61,15 +61,17 @@ def real_bench(tmp_path: Path, connection: Connection, test_image: ImageId) -> I
     def take_name(name: str) -> None:
         foreign.append(connection.create({"Image": test_image, "Cmd": ["-V"]}, name))
 
-    engine = connect(project)
+    agents = tmp_path.with_name(f"{tmp_path.name}-agents")
+    engine = connect(project, agents)
     try:
         yield Bench(engine, project, test_image, take_name)
     finally:
         # The test may have closed its own engine.
-        tidy = connect(project)
+        tidy = connect(project, agents)
         tidy.remove_everything()
         tidy.close()
         engine.close()
+        assert not agents.exists()  # They go with their containers.
         for container in foreign:
             connection.client.remove_container(container, force=True)
 

@@ -7,7 +7,7 @@ it ends with 0, one that does not parse with 1. Everything else in a script is p
 import re
 from dataclasses import dataclass, field
 
-from devrun.config.project import TargetConfig
+from devrun.config.project import Depth, Module, Script, TargetConfig
 from devrun.core.values import Container, Phase
 from devrun.engine.protocol import OutputLine
 
@@ -26,11 +26,29 @@ class Box:
     content: str = ""
     """The source that the present run loaded."""
     output: list[OutputLine] = field(default_factory=list)
+    is_silent: bool = False
+    """Whether its agent answers no more."""
 
     @property
     def runs(self) -> bool:
         """Tell whether its program is there, running or paused."""
         return self.seen.phase in (Phase.RUNNING, Phase.PAUSED)
+
+    @property
+    def depth(self) -> Depth | None:
+        """How deep a restart can go; None: nothing but the container's was asked for."""
+        asked = self.target.reload
+        if asked is Depth.CONTAINER:
+            return None
+        if self.target.tty:
+            return Depth.CONTAINER
+        is_python = isinstance(self.target.program, Script | Module)
+        return asked if is_python else Depth.PROCESS
+
+    @property
+    def has_agent(self) -> bool:
+        """Tell whether an agent starts its program, and answers."""
+        return self.depth in (Depth.PROCESS, Depth.WARM) and not self.is_silent
 
 
 @dataclass(frozen=True)

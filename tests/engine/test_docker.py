@@ -9,13 +9,14 @@ import threading
 import time
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from devrun.config.project import Command, ImageCommand, Mount, Port, Script, TargetConfig, TargetName
+from devrun.config.project import Command, Depth, ImageCommand, Mount, Port, Script, TargetConfig, TargetName
 from devrun.core.crash import explain_exit
 from devrun.core.values import ContainerId, ImageId, Phase
-from devrun.engine.connection import Connection, RefusedError
+from devrun.engine.connection import Connection, RefusedError, find_connection
 from devrun.engine.docker import DockerEngine, connect
 from devrun.engine.labels import project_labels
 from devrun.engine.protocol import Touched
@@ -391,3 +392,23 @@ def test_a_command_that_never_stops_writing_is_not_listened_to_for_ever(
 
     assert bench.engine.probe(container.id, ("yes",), 0.5) is None
     assert time.monotonic() - began < 5
+
+
+def test_an_agent_that_nobody_reaches_is_done_without(bench: Bench, tmp_path: Path) -> None:
+    """As where containers run in a virtual machine; otherwise nobody would hear of the program's end."""
+    bench.write("app.py", GOES_ON)
+    target = replace(make_target(bench.root), reload=Depth.PROCESS)
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "__main__.py").write_text("import signal\nsignal.pause()\n")
+    home = tmp_path.with_name(f"{tmp_path.name}-deaf")
+    engine = DockerEngine(find_connection(), bench.project, home, code=code, boot_patience_s=0.5)
+
+    container = engine.recreate(target, bench.image, None)
+    said = engine.explain(target, bench.image)
+    engine.remove_everything()
+    engine.close()
+
+    assert (container.depth, container.phase) == (Depth.CONTAINER, Phase.RUNNING)
+    assert container.note == "its agent is silent: its socket is not there"
+    assert said[-1].startswith("restarts of the whole container")
