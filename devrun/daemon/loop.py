@@ -17,7 +17,7 @@ from functools import partial
 
 from devrun import __version__
 from devrun.config.project import ImageName, Project, TargetName
-from devrun.control.door import Limits
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server

@@ -56,7 +56,7 @@ class Images:
             self._asked[image] = None
         labels = label_list(self._project, image=image)
         with self._connection.asking(f"list the images of {image}"):
-            found = self._connection.client.images(filters={"label": labels})
+            found = self._connection.calls.images({"label": labels})
         tags = {tag.removeprefix(_PODMAN_REGISTRY) for entry in found for tag in entry.get("RepoTags") or ()}
         prefix = self._tag(image, "")
         built = [self._inspect(tag, prefix) for tag in sorted(tags) if tag.startswith(prefix)]

@@ -67,7 +67,7 @@ class Probe:
 
     def _said(self, image: ImageId) -> ImageFacts:
         with self._connection.asking("inspect image"):
-            said = self._connection.client.inspect_image(image)  # type: ignore[no-untyped-call]
+            said = self._connection.calls.inspect_image(image)
         config = said.get("Config") or {}
         return ImageFacts(
             id=image,
