@@ -146,8 +146,8 @@ def _devrun(root: Path) -> list[str]:
 
 
 def _watch(root: Path) -> "subprocess.Popen[bytes]":
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([*_devrun(root), "watch"], **quiet)
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen([*_devrun(root), "watch"], stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
 def _stop(running: "subprocess.Popen[bytes]", root: Path) -> None:

@@ -1,4 +1,4 @@
-"""A daemon in this process, on real files and an engine in memory: what devrun itself costs, and no container.
+"""A daemon in this process, on real files and an engine in memory: what devrun itself costs.
 
 What comes of a save is heard where people hear it too, and timed as it comes.
 """

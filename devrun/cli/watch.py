@@ -5,6 +5,7 @@ from functools import partial
 
 import click
 
+from devrun.cli.imports import uncollected
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets, target_of
 from devrun.config.project import Project, TargetName
@@ -54,10 +55,11 @@ def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
 
 def _run(options: Options, project: Project, only: frozenset[TargetName], ready_fd: int | None) -> int:
     # The loop brings Docker, the watcher and the server with it: nothing that a wrong file should wait for.
-    from devrun.cli.background import tell_starter
-    from devrun.cli.logfile import LogFile
-    from devrun.daemon.loop import Daemon
-    from devrun.engine.docker import connect
+    with uncollected():
+        from devrun.cli.background import tell_starter
+        from devrun.cli.logfile import LogFile
+        from devrun.daemon.loop import Daemon
+        from devrun.engine.docker import connect
 
     # Targets that flood their output keep threads busy: whoever asks for the status must not wait for them.
     sys.setswitchinterval(SWITCH_S)

@@ -26,7 +26,7 @@ def schema_text() -> str:
     """Return the schema, as it stands in its file."""
     for table in Table.__subclasses__():
         _describe(table)
-    for table in (*Table.__subclasses__(), File):
+    for table in Table.__subclasses__():
         table.model_rebuild(force=True)
     said = File.model_json_schema(schema_generator=_Generator)
     untitled = {key: value for key, value in said.items() if key != "title"}

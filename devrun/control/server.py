@@ -1,8 +1,8 @@
 """The socket's server: a listening unix socket of our own, and a thread of its own that answers there.
 
 It exists under the lock only, so that what lies at the socket's place is either stale or not a socket. It
-hears no signals, and ends by `stop` alone; any other end is told through `died`. Clients may come at once, and
-wait in the kernel while the thread imports what answers them: a start that nobody asks about is not held up.
+hears no signals, and ends by `stop` alone; any other end is told through `died`. Clients may come at once:
+they wait in the kernel while the thread imports what answers them, so that no start is held up by it.
 """
 
 import logging
@@ -97,8 +97,8 @@ class Server:
     def _run(self) -> None:
         try:
             with self._listener, self._bell[1]:
-                self._await_client()
-                self._serve()
+                if not self._is_left():
+                    self._serve()
         except BaseException as error:
             # SystemExit too, with which uvicorn ends where it cannot start.
             log.exception("the control socket's thread died")
@@ -107,15 +107,15 @@ class Server:
         if not self._ends:
             self._died(DevrunError("the control socket ended by itself", hint="restart devrun"))
 
-    def _await_client(self) -> None:
+    def _is_left(self) -> bool:
+        """Wait for the first client, or a moment of leisure; returns whether the end came before."""
         with selectors.DefaultSelector() as selector:
             for sign in (self._listener, self._bell[1]):
                 selector.register(sign, selectors.EVENT_READ)
             selector.select(AT_LEISURE_S)
+        return self._ends
 
     def _serve(self) -> None:
-        if self._ends:
-            return
         serving = self._make_serving(self._listener)
         with self._changing:
             if self._ends:

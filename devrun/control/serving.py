@@ -1,4 +1,4 @@
-"""uvicorn on a listening socket, with all that answers behind it: imported when there is somebody to answer."""
+"""uvicorn on a listening socket, and all that answers there: imported when there is somebody to answer."""
 
 import asyncio
 import logging

@@ -160,8 +160,8 @@ class Daemon:
             server = Server.start(lock, self.desk, died=self._server_died, limits=Limits.of_process())
             try:
                 self._tell_of(EntryKind.STARTED, f"devrun {__version__}, pid {os.getpid()}")
+                self._monitor.start()  # The engine answers while the disk is read for the first time.
                 self._disk.start()
-                self._monitor.start()
                 self._readiness.start()
                 served()
                 self._loop()

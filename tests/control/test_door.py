@@ -12,8 +12,8 @@ from queue import SimpleQueue
 import pytest
 
 from devrun.control.client import Client
-from devrun.control.limits import Limits
 from devrun.control.endpoints import Service
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server

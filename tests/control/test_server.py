@@ -223,7 +223,8 @@ def test_the_death_of_the_thread_is_told(place: Place, lock: Lock) -> None:
         client.connect(str(place.socket))
         client.sendall(b"garbage\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 400"
-    assert server._serving and server._serving._loop
+    assert server._serving
+    assert server._serving._loop
     server._serving._loop.call_soon_threadsafe(sys.exit, "out of luck")
 
     assert str(deaths.get(timeout=LIMIT_S)) == "out of luck"
@@ -239,7 +240,8 @@ def test_an_end_that_nobody_asked_for_is_told(place: Place, lock: Lock) -> None:
         client.connect(str(place.socket))
         client.sendall(b"garbage\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 400"
-    assert server._serving and server._serving._loop
+    assert server._serving
+    assert server._serving._loop
     server._serving._loop.call_soon_threadsafe(server._serving._leaving.set)
 
     assert str(deaths.get(timeout=LIMIT_S)) == "the control socket ended by itself"
