@@ -69,6 +69,11 @@ class Place:
         return self.state / "cache.json"
 
     @property
+    def parsed(self) -> Path:
+        """What the project's files import, so that a start need not parse them again."""
+        return self.state / "parsed.json"
+
+    @property
     def journal(self) -> Path:
         return self.state / "journal.jsonl"
 

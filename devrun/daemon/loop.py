@@ -99,7 +99,7 @@ class Daemon:
         self._place = place
         self._only = only
         self._mailbox: queue.SimpleQueue[Event | Died | LookWanted] = queue.SimpleQueue()
-        self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
+        self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died, parsed=place.parsed)
         self._monitor = Monitor(lambda: connect(self._state.project), self._mailbox.put, self._part_died)
         self._journal = Journal(place.journal, listener.told)
         self._logs = Logs()
