@@ -47,9 +47,9 @@ def measure(rounds: int = 10) -> dict[str, float]:
     """Returns medians in seconds, by who starts and from what."""
     with tempfile.TemporaryDirectory(prefix="startup-") as folder:
         root = Path(folder).resolve()
-        _make_project(root)
+        make_project(root)
         connection = find_connection()
-        with contextlib.closing(connection), _made(root) as compose:
+        with contextlib.closing(connection), made(root) as compose:
             taken: dict[str, list[float]] = {}
             for _ in range(rounds):
                 for way, start in _ways(root, connection, compose).items():
@@ -57,7 +57,8 @@ def measure(rounds: int = 10) -> dict[str, float]:
     return {way: statistics.median(times) for way, times in taken.items()}
 
 
-def _make_project(root: Path) -> None:
+def make_project(root: Path) -> None:
+    """Writes a program of some modules, for devrun and for compose."""
     (root / "Dockerfile").write_text(f"FROM {BASE}\nWORKDIR /app\n")
     (root / "devrun.toml").write_text('[targets.web]\nscript = "web.py"\nports = ["18931:8000"]\n')
     (root / "compose.yaml").write_text(COMPOSE.format(name=root.name.lower().replace("_", "-"), port=18932))
@@ -68,13 +69,13 @@ def _make_project(root: Path) -> None:
 
 
 @contextmanager
-def _made(root: Path) -> Iterator[list[str] | None]:
+def made(root: Path) -> Iterator[list[str] | None]:
     """Has images built, and all that was made removed at the end; gives compose's command."""
     compose = compose_command()
     file = [*compose, "--progress", "quiet", "-f", str(root / "compose.yaml")] if compose else None
     if file:
         subprocess.run([*file, "build"], check=True, capture_output=True)
-    _stop(_watch(root), root)
+    stop(watch(root), root)
     try:
         yield file
     finally:
@@ -92,9 +93,9 @@ def _ways(root: Path, connection: Connection, compose: list[str] | None) -> dict
 
     def devrun() -> float:
         began = time.time()
-        running = _watch(root)
+        running = watch(root)
         taken = _started_at(connection, names["devrun"], root) - began
-        _stop(running, root)
+        stop(running, root)
         return taken
 
     def composed() -> float:
@@ -145,21 +146,27 @@ def _devrun(root: Path) -> list[str]:
     return [sys.executable, "-m", "devrun", "-C", str(root)]
 
 
-def _watch(root: Path) -> "subprocess.Popen[bytes]":
+def watch(root: Path) -> "subprocess.Popen[bytes]":
+    """Starts devrun."""
     nowhere = subprocess.DEVNULL
     return subprocess.Popen([*_devrun(root), "watch"], stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
-def _stop(running: "subprocess.Popen[bytes]", root: Path) -> None:
+def stop(running: "subprocess.Popen[bytes]", root: Path) -> None:
     """Ends devrun once all has come to rest, as Ctrl-C does."""
+    wait_for_rest(root)
+    running.send_signal(signal.SIGINT)
+    running.wait()
+
+
+def wait_for_rest(root: Path) -> None:
+    """Returns once a daemon is there, and all that it runs is ready."""
     while True:
         try:
             Client.find(root).wait()
-            break
+            return
         except NotRunningError:
             time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
-    running.wait()
 
 
 def main() -> None:
