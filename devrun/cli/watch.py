@@ -66,10 +66,11 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
     place = options.place()
     place.check_outside(project.root)
     place.make()
+    engine = partial(connect, probed=place.probed)
     names = [name for name in project.targets if not only or name in only]
     with LogFile(place.log) as log:
         if ready_fd is not None:
-            daemon = Daemon(project, connect, log.hearing(), place=place, only=only, detached=True)
+            daemon = Daemon(project, engine, log.hearing(), place=place, only=only, detached=True)
             return daemon.run(partial(tell_starter, ready_fd))
         said = f"watching {project.root} ({', '.join(names)}); Ctrl-C stops"
         if not has_screen(options):
@@ -77,13 +78,13 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
 
             terminal = Terminal(names, quiet=options.verbosity < 0)
             terminal.say(said)
-            return Daemon(project, connect, log.hearing(terminal), place=place, only=only).run()
+            return Daemon(project, engine, log.hearing(terminal), place=place, only=only).run()
         from devrun.cli.controls import LocalControls
         from devrun.cli.live import LiveView
 
         view = LiveView(names, quiet=options.verbosity < 0)
         view.say(said)
-        daemon = Daemon(project, connect, log.hearing(view), place=place, only=only)
+        daemon = Daemon(project, engine, log.hearing(view), place=place, only=only)
         try:
             return daemon.run(lambda: view.begin(LocalControls(daemon.desk)))
         finally:

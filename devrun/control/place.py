@@ -74,6 +74,11 @@ class Place:
         return self.state / "parsed.json"
 
     @property
+    def probed(self) -> Path:
+        """What was seen of images, whose ids say that they are still the same."""
+        return self.state / "probed.json"
+
+    @property
     def journal(self) -> Path:
         return self.state / "journal.jsonl"
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from pathlib import Path
 
 from devrun.config.project import AnyImage, ImageName, PrebuiltImage, Project, TargetConfig, TargetName
 from devrun.core.values import (
@@ -41,22 +42,25 @@ STOPPED_AT_ONCE = 8
 log = logging.getLogger(__name__)
 
 
-def connect(project: Project) -> Engine:
-    """Return the engine of a project; raises EngineUnreachableError with the remedy."""
-    return DockerEngine(find_connection(), project)
+def connect(project: Project, probed: Path | None = None) -> Engine:
+    """Return the engine of a project; raises EngineUnreachableError with the remedy.
+
+    `probed` is the file that keeps what was seen of images.
+    """
+    return DockerEngine(find_connection(), project, probed)
 
 
 class DockerEngine:
     """A Docker engine, seen from one project."""
 
-    def __init__(self, connection: Connection, project: Project) -> None:
+    def __init__(self, connection: Connection, project: Project, probed: Path | None = None) -> None:
         self._connection = connection
         self._project = project
         self._images = Images(connection, project)
         self._prebuilt = Prebuilt(connection, project)
         self._network = Network(connection, project)
         self._containers = Containers(connection, project, self._network)
-        self._probe = Probe(connection, project)
+        self._probe = Probe(connection, project, probed)
         self._inside = Inside(connection, project)
         self._before = Before(connection, project, self._containers)
         self._leftovers = Leftovers(connection, project)
