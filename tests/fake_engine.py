@@ -121,6 +121,8 @@ class FakeEngine:
         with self._changed:
             self._up = False
             for box in self._boxes.values():
+                if containers_end:
+                    self._lose_ports(box)
                 if containers_end and box.runs:
                     box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=255)
             self._changed.notify_all()
@@ -134,7 +136,15 @@ class FakeEngine:
     def crash(self, target: TargetName, exit_code: int = 1) -> None:
         """End the running program of a target."""
         with self._changed:
-            self._end(self._running(target), exit_code)
+            self._end_by_itself(self._running(target), exit_code)
+
+    def cut_off(self, target: TargetName, why: str) -> None:
+        """Let a target lose its network, whatever somebody outside did to it."""
+        with self._changed:
+            box = self._running(target)
+            self._lose_ports(box)
+            box.seen = replace(box.seen, cut_off=why)
+            self._tell(target)
 
     def pause(self, target: TargetName) -> None:
         """Pause the container of a target, as somebody outside may."""
@@ -223,6 +233,9 @@ class FakeEngine:
         with self._entered("known_targets"):
             return tuple(sorted({box.target.name for box in self._boxes.values()}))
 
+    def tidy(self) -> None:
+        """Do nothing: nothing is left behind."""
+
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target."""
         with self._entered("inspect_target", target):
@@ -283,7 +296,7 @@ class FakeEngine:
                     del self._boxes[box.seen.id]
             self._made += 1
             made = ContainerId(f"{self._made:064x}")
-            seen = Container(made, name, image, target.spec, Phase.CREATED, ports=ports_of(target))
+            seen = Container(made, name, image, target.spec, Phase.CREATED)
             self._boxes[made] = Box(target, seen)
             self._volumes |= self._volumes_of(target)
             return self._run(self._boxes[made])
@@ -464,7 +477,14 @@ class FakeEngine:
         """Start a box's program, which does at once what it does by itself."""
         program = box.target.program
         box.content = self._source(program.path) if isinstance(program, Script) else ""
-        box.seen = replace(box.seen, phase=Phase.RUNNING, started=self._now_ns() / 1e9, exit_code=0)
+        box.seen = replace(
+            box.seen,
+            phase=Phase.RUNNING,
+            started=self._now_ns() / 1e9,
+            exit_code=0,
+            ports=ports_of(box.target),
+            keeps_network=False,
+        )
         self.starts.append((box.target.name, box.content))
         self._tell(box.target.name)
         if isinstance(program, Script):
@@ -472,13 +492,27 @@ class FakeEngine:
             for stream, text in done.lines:
                 self._write(box, stream, text)
             if done.exit_code is not None:
-                self._end(box, done.exit_code)
+                self._end_by_itself(box, done.exit_code)
         return box.seen
 
+    def _end_by_itself(self, box: Box, exit_code: int) -> None:
+        """End a program whose target's network stays, so that its next start is quick."""
+        ports = box.seen.ports
+        self._end(box, exit_code)
+        if box.target.network_sandbox:
+            box.seen = replace(box.seen, ports=ports, keeps_network=True)
+
+    def _lose_ports(self, box: Box) -> None:
+        box.seen = replace(box.seen, ports=(), keeps_network=False)
+
     def _end(self, box: Box, exit_code: int) -> None:
+        had_network = box.seen.keeps_network
+        self._lose_ports(box)
         if box.runs:
             box.seen = replace(box.seen, phase=Phase.EXITED, exit_code=exit_code)
-            self._tell(box.target.name)
+        elif not had_network:
+            return
+        self._tell(box.target.name)
 
     def _write(self, box: Box, stream: str, text: str) -> None:
         box.output.append(OutputLine(box.target.name, stream, text, self._now_ns(), box.seen.id))

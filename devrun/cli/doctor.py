@@ -75,7 +75,7 @@ class _Examination:
         yield ok("config", f"{project.file} is valid (targets: {names})")
 
     def _engine(self) -> Iterator[Finding]:
-        from devrun.cli.engine_checks import check_engine, check_mount, check_ports
+        from devrun.cli.engine_checks import check_engine, check_mount, check_network, check_ports
         from devrun.engine.checkup import Checkup
         from devrun.engine.connection import find_connection
 
@@ -91,6 +91,7 @@ class _Examination:
             if self._project:
                 yield from _guarded("mount", check_mount(checkup, self._project))
                 yield from _guarded("ports", check_ports(checkup, self._project))
+                yield from _guarded("network", check_network(checkup, self._project))
         finally:
             connection.close()
 

@@ -83,6 +83,17 @@ def check_ports(checkup: Checkup, project: Project) -> Iterator[Finding]:
         yield ok("ports", f"free, or held by their targets: {numbers}")
 
 
+def check_network(checkup: Checkup, project: Project) -> Iterator[Finding]:
+    """Say for which targets a sandbox keeps the network over restarts, and why for none."""
+    kept = [name for name, target in project.targets.items() if target.network_sandbox]
+    if checkup.why_no_sandbox:
+        yield ok("network", f"made anew by each restart: {checkup.why_no_sandbox}")
+    elif kept:
+        yield ok("network", f"kept over restarts, in a container beside that of: {', '.join(kept)}")
+    else:
+        yield ok("network", f"made anew by each restart: {project.file_name} says network-sandbox = false")
+
+
 def _some_file(folder: Path) -> Path | None:
     """Return a plain file in a folder, devrun.toml for instance, that is not too large to read."""
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink())

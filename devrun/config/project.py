@@ -210,6 +210,8 @@ class TargetConfig:
     surroundings: Surroundings = BARE
     debug_port: int | None = None
     """Where a debugger listens, in the container and on the host; None: it runs without one."""
+    network_sandbox: bool = True
+    """Whether its network is kept in a container of its own, where the engine can do so."""
 
     @property
     def published(self) -> tuple[Port, ...]:
@@ -235,6 +237,7 @@ class TargetConfig:
             "before-start": self.before_start,
             "debug": self.debug_port,
             "surroundings": self.surroundings.asked,
+            "network-sandbox": self.network_sandbox,
         }
         # Who asks for none of these keeps the containers that an earlier version made.
         asked = {key: value for key, value in later.items() if value}

@@ -161,7 +161,11 @@ class Resolver:
             if len(images) > 1:
                 self._complain(("images",), "there are several images, and no [targets] that run them")
             target = TargetConfig(
-                ONLY_TARGET, next(iter(images)), ImageCommand(), mount=self._mount(None, ())
+                ONLY_TARGET,
+                next(iter(images)),
+                ImageCommand(),
+                mount=self._mount(None, ()),
+                network_sandbox=self.parsed.network_sandbox,
             )
             return {ONLY_TARGET: target}
         if not self.parsed.targets:
@@ -207,6 +211,9 @@ class Resolver:
             healthcheck=self._healthcheck(table, path),
             before_start=tuple(table.before_start or ()),
             surroundings=surroundings,
+            network_sandbox=(
+                self.parsed.network_sandbox if table.network_sandbox is None else table.network_sandbox
+            ),
         )
 
     def _image_choice(

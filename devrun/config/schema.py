@@ -342,6 +342,8 @@ class TargetTable(Table):
     """What its container runs as, and an image of others is pulled for, as linux/amd64."""
     debug: Annotated[bool | int, BeforeValidator(debug_port)] = False
     """Whether it runs under debugpy: true, or the port on which that listens."""
+    network_sandbox: bool | None = None
+    """Its own answer instead of the project's `network-sandbox`."""
 
     @model_validator(mode="after")
     def _one_program(self) -> "TargetTable":
@@ -366,6 +368,8 @@ class File(Table):
     """How several images are built; a target chooses one by its `image`."""
     mount: MountChoice = Field(default_factory=MountTable)
     """The folder that containers see; false: images carry their code."""
+    network_sandbox: bool = True
+    """Whether a small container keeps the network of each target, so that restarts need not make it anew."""
     targets: dict[Name, TargetChoice] | None = None
     """The programs to run, each in a container of its own; the Dockerfile's own command otherwise."""
 

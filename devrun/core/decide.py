@@ -228,7 +228,9 @@ def _due_removal(name: TargetName, target: Target) -> RemoveContainer | None:
 
 def _decide_unwanted(state: State, name: TargetName, target: Target) -> Decision:
     container = target.container
-    if container is not None and container.phase in {Phase.RUNNING, Phase.PAUSED}:
+    if container is not None and (
+        container.keeps_network or container.phase in {Phase.RUNNING, Phase.PAUSED}
+    ):
         stop = StopContainer(name, container.id, "devrun ends" if state.closing else "asked to stop")
         return _unless_failed(stop, target.failures)
     return Hold(HoldKind.STOPPED, "stopped")
@@ -260,7 +262,7 @@ def _await_dependencies(state: State, name: TargetName, due: Start) -> Decision 
         if not why:
             continue
         waiting = awaits_in_turn(state, name) if isinstance(due, RecreateContainer) else None
-        if waiting and target.container and target.is_running:
+        if waiting and target.container and (target.is_running or target.container.keeps_network):
             stop = StopContainer(name, target.container.id, f"{waiting} gets its port")
             return _unless_failed(stop, target.failures)
         return Hold(HoldKind.WAITING, f"waiting for {need.target}: {why}")

@@ -6,7 +6,7 @@ Whether something holds it back is for `decide` to say.
 from devrun.config.project import TargetName
 from devrun.core.actions import RecreateContainer, RestartContainer, Start, changed_cause
 from devrun.core.model import State, Target, usable_image
-from devrun.core.values import Container, Digest, Phase
+from devrun.core.values import Container, Digest, ImageId, Phase
 
 
 def due_start(state: State, name: TargetName) -> Start | None:
@@ -16,18 +16,11 @@ def due_start(state: State, name: TargetName) -> Start | None:
     if image is None or source is None:
         return None
     if container is None or container.image != image or container.spec != target.spec:
-        return RecreateContainer(
-            target=name,
-            image=image,
-            spec=target.spec,
-            digest=source,
-            run=target.run,
-            cause=_recreate_cause(state, target, container),
-            changed=target.changed,
-            broken=target.broken,
-            old=container.id if container else None,
-        )
-    if not _has_loaded(target, container, source):
+        return _recreation(name, target, image, source, _recreate_cause(state, target, container))
+    is_due = not _has_loaded(target, container, source)
+    if container.cut_off and (is_due or target.is_running):
+        return _recreation(name, target, image, source, container.cut_off)
+    if is_due:
         return RestartContainer(
             target=name,
             container=container.id,
@@ -39,6 +32,22 @@ def due_start(state: State, name: TargetName) -> Start | None:
             stale=target.stale,
         )
     return None
+
+
+def _recreation(
+    name: TargetName, target: Target, image: ImageId, source: Digest, cause: str
+) -> RecreateContainer:
+    return RecreateContainer(
+        target=name,
+        image=image,
+        spec=target.spec,
+        digest=source,
+        run=target.run,
+        cause=cause,
+        changed=target.changed,
+        broken=target.broken,
+        old=target.container.id if target.container else None,
+    )
 
 
 def _has_loaded(target: Target, container: Container, source: Digest) -> bool:

@@ -89,7 +89,10 @@ def _asked(config: TargetConfig) -> Ports:
 
 
 def _held(target: Target) -> Ports:
-    runs = target.is_running or isinstance(target.running, RestartContainer)
-    texts = target.container.ports if target.container and runs else ()
+    container = target.container
+    if container is None:
+        return frozenset()
+    runs = target.is_running or container.keeps_network or isinstance(target.running, RestartContainer)
+    texts = container.ports if runs else ()
     found = (_PUBLISHED.search(text) for text in texts)
     return frozenset((int(match["host"]), match["protocol"]) for match in found if match)

@@ -209,7 +209,7 @@ def _target_report(state: State, name: TargetName, target: Target) -> TargetRepo
         hold=hold,
         since=container.started if container else 0.0,
         exit_code=container.exit_code if container and exited else None,
-        ports=container.ports if container else (),
+        ports=container.ports if container and not exited else (),
         container=container.name if container else "",
         restarts=target.restarts,
         last=target.last,

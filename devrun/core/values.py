@@ -61,6 +61,10 @@ class Container:
     """The published ones, as `127.0.0.1:8080->5000/tcp`."""
     python: str = ""
     """The cache tag of its Python, as `cpython-313`; empty: not known."""
+    keeps_network: bool = False
+    """Whether its network, with the ports, is still there though its program has ended."""
+    cut_off: str = ""
+    """Why it has lost its network, which only a new container gets back; empty: it has not."""
 
     @property
     def run_id(self) -> RunId:

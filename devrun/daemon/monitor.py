@@ -103,6 +103,7 @@ class Monitor:
 
     def _connected(self, engine: Engine) -> None:
         """Post what there is to look at, now that nothing is missed any more."""
+        engine.tidy()
         known: tuple[TargetName, ...] = engine.known_targets()
         self._is_up = True
         self._post(EngineConnected(time.time()))

@@ -16,6 +16,7 @@ from devrun.engine.context import pack
 from devrun.engine.images import Images
 from devrun.engine.output import NS, parse_ns
 from devrun.engine.ports import taken_by
+from devrun.engine.sandbox import why_none
 
 OLDEST_VERSION = (1, 41)
 """The API of Docker 20.10, the first one with BuildKit in it."""
@@ -46,6 +47,11 @@ class Checkup:
     def is_local(self) -> bool:
         """Whether it is reached without a network, so that ports of this machine are its own."""
         return self._connection.endpoint.socket is not None
+
+    @property
+    def why_no_sandbox(self) -> str:
+        """Why it has no network sandboxes, in words; empty: it has."""
+        return why_none(self._connection)
 
     def has_buildkit(self) -> bool:
         """Tell whether BuildKit answers, by a Dockerfile that builds nothing."""

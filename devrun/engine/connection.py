@@ -58,6 +58,8 @@ class Connection:
         about = self._ask_version()
         self.version = _negotiated(str(about.get("ApiVersion", "")), str(about.get("MinAPIVersion", "")))
         self.name = _name(about)
+        self.is_docker = _brand(about) == "Docker"
+        self.architecture = str(about.get("Arch", "")) if about.get("Os") == "linux" else ""
         self._prefix = f"/v{self.version}"
         self.calls = Calls(endpoint, self._prefix, CALL_TIMEOUT_S)
         """What is asked most, without docker-py."""
@@ -241,11 +243,14 @@ def _numbers(version: str) -> tuple[int, int]:
 
 def _name(about: Mapping[str, object]) -> str:
     """Return the engine's name and version, for people."""
+    return f"{_brand(about)} {about.get('Version', '')}".strip()
+
+
+def _brand(about: Mapping[str, object]) -> str:
     components = about.get("Components")
     first = components[0] if isinstance(components, list) and components else {}
     name = str(first.get("Name", "Engine")) if isinstance(first, dict) else "Engine"
-    brand = name.removesuffix(" Engine") if name != "Engine" else "Docker"
-    return f"{brand} {about.get('Version', '')}".strip()
+    return name.removesuffix(" Engine") if name != "Engine" else "Docker"
 
 
 def _message(body: bytes) -> str:

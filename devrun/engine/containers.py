@@ -4,8 +4,9 @@ No step here decides anything; the swap of two containers is put together in `sw
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from devrun.config.project import Project, TargetName
 from devrun.core.values import ContainerId
@@ -43,17 +44,18 @@ class Containers:
 
     def ids(self, **wanted: str) -> tuple[ContainerId, ...]:
         """Return all containers of ours, narrowed by labels given without their prefix."""
+        return tuple(ContainerId(entry["Id"]) for entry in self.listed(**wanted))
+
+    def targets(self, role: str = labels.ROLE_TARGET) -> tuple[TargetName, ...]:
+        """Return the names of all targets that have a container of this role."""
+        found = self.listed(role=role)
+        return tuple(sorted({TargetName(entry["Labels"].get(labels.TARGET, "")) for entry in found}))
+
+    def listed(self, **wanted: str) -> list[Mapping[str, Any]]:
+        """Return what the engine's list says of containers of ours, found by labels without their prefix."""
         with self._connection.asking("list containers"):
             asked = [*labels.label_list(self._project, **wanted), labels.ROLE]
-            found = self._calls.containers({"label": asked})
-        return tuple(ContainerId(entry["Id"]) for entry in found)
-
-    def targets(self) -> tuple[TargetName, ...]:
-        """Return the names of all targets that have a container."""
-        with self._connection.asking("list containers"):
-            asked = labels.label_list(self._project, role=labels.ROLE_TARGET)
-            found = self._calls.containers({"label": asked})
-        return tuple(sorted({TargetName(entry["Labels"].get(labels.TARGET, "")) for entry in found}))
+            return self._calls.containers({"label": asked})
 
     def inspect(self, container: ContainerId) -> Inspected:
         """Return what the engine knows of a container of ours; raises EngineError for anything else."""

@@ -25,7 +25,7 @@ from devrun.engine.containers import Containers
 from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
-from devrun.engine.inspected import Inspected, address_of, name_of, read_container
+from devrun.engine.inspected import Inspected, address_of, name_of
 from devrun.engine.leftovers import Leftovers
 from devrun.engine.network import Network
 from devrun.engine.output import deliver, log_params, read_lines
@@ -33,6 +33,7 @@ from devrun.engine.plan import payload, plan
 from devrun.engine.prebuilt import Prebuilt
 from devrun.engine.probe import Probe
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Removal, Touched
+from devrun.engine.sandbox import Sandboxes
 from devrun.engine.swap import Swap
 from devrun.errors import EngineError, EngineUnreachableError
 
@@ -60,6 +61,7 @@ class DockerEngine:
         self._prebuilt = Prebuilt(connection, project)
         self._network = Network(connection, project)
         self._containers = Containers(connection, project, self._network)
+        self._sandboxes = Sandboxes(connection, project, self._containers)
         self._probe = Probe(connection, project, probed)
         self._inside = Inside(connection, project)
         self._before = Before(connection, project, self._containers)
@@ -113,7 +115,11 @@ class DockerEngine:
         ids = self._containers.ids(target=target, role=labels.ROLE_TARGET)
         # One that went away since it was listed is left out.
         found = (self._containers.find(container) for container in ids)
-        return tuple(read_container(inspected) for inspected in found if inspected is not None)
+        return tuple(self._sandboxes.see(inspected) for inspected in found if inspected is not None)
+
+    def tidy(self) -> None:
+        """Remove what a crash left behind of targets that are no longer there."""
+        self._sandboxes.tidy()
 
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:
         """Return the addresses and TCP ports on which programs in the container listen."""
@@ -127,7 +133,8 @@ class DockerEngine:
         """Return the IP address at which this machine reaches the container; empty where it does not."""
         if self._connection.endpoint.socket is None:
             return ""
-        return address_of(self._containers.inspect(container), labels.network_name(self._project))
+        holder = self._sandboxes.holder(self._containers.inspect(container))
+        return address_of(holder, labels.network_name(self._project))
 
     def check_syntax(self, container: ContainerId, files: Iterable[Saved]) -> frozenset[Broken]:
         """Return those that the container's own Python does not parse; raises EngineError if it has none."""
@@ -178,17 +185,19 @@ class DockerEngine:
             inspected = self._containers.inspect(container)  # It may have taken long.
         self._containers.halt(inspected)
         self._containers.empty_bytecode(inspected, stale)
-        self._containers.start(container, name_of(inspected), target.name)
-        return read_container(self._containers.inspect(container))
+        self._sandboxes.start(inspected, target.name)
+        return self._sandboxes.see(self._containers.inspect(container))
 
     def stop(
         self,
         target: TargetConfig | None,  # noqa: ARG002 - the container itself knows its signal and its grace
         container: ContainerId,
     ) -> Container:
-        """Stop the container and keep it."""
-        self._containers.halt(self._containers.inspect(container))
-        return read_container(self._containers.inspect(container))
+        """Stop the container and keep it; its ports are free then."""
+        inspected = self._containers.inspect(container)
+        self._containers.halt(inspected)
+        self._sandboxes.halt(inspected)
+        return self._sandboxes.see(self._containers.inspect(container))
 
     def remove(self, containers: Iterable[ContainerId]) -> None:
         """Stop and remove; one that is gone already is no error."""
@@ -200,7 +209,9 @@ class DockerEngine:
 
     def remove_everything(self) -> tuple[str, ...]:
         """Remove all containers and networks of this project, by labels; returns the containers' names."""
-        removed = self._remove(self._containers.ids())
+        sandboxes = self._containers.ids(role=labels.ROLE_SANDBOX)
+        removed = self._remove(set(self._containers.ids()) - set(sandboxes))
+        self._remove(sandboxes)  # What is left of them: those of no container.
         self._network.remove()
         return tuple(sorted(removed))
 
@@ -270,18 +281,22 @@ class DockerEngine:
             deliver(read_lines(exchange.chunks(), tty=tty), target, container, emit)
 
     def _swap(self, target: TargetConfig, old: Inspected | None, body: dict[str, object]) -> Container:
-        return Swap(self._containers, self._project, target, body, old).run()
+        return Swap(self._containers, self._sandboxes, self._project, target, body, old).run()
 
     def _remove(self, containers: Iterable[ContainerId]) -> list[str]:
         """Stop and remove at the same time, since each may take its grace; returns their names."""
+        going = frozenset(containers)
         with ThreadPoolExecutor(STOPPED_AT_ONCE, thread_name_prefix="remove") as workers:
-            return [name for name in workers.map(self._remove_one, containers) if name]
+            removed = workers.map(lambda container: self._remove_one(container, going), going)
+            return [name for name in removed if name]
 
-    def _remove_one(self, container: ContainerId) -> str:
+    def _remove_one(self, container: ContainerId, going: frozenset[ContainerId]) -> str:
         inspected = self._containers.find(container)
         if inspected is None:
             return ""
         self._containers.halt(inspected)
+        # First what it leaves when devrun ends in between: the container is found again by its target.
+        self._sandboxes.leave(inspected, going)
         self._containers.remove(container)
         return name_of(inspected)
 

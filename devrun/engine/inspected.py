@@ -37,10 +37,10 @@ def read_container(inspected: Inspected) -> Container:
         image=ImageId(inspected["Image"]),
         spec=Spec(labels_of(inspected).get(labels.SPEC, "")),
         phase=_phase(str(state.get("Status", ""))),
-        started=parse_ns(state.get("StartedAt", "")) / NS,
+        started=started_ns(inspected) / NS,
         exit_code=int(state.get("ExitCode", 0)),
         error=str(state.get("Error", "")),
-        ports=tuple(_ports((inspected.get("NetworkSettings") or {}).get("Ports") or {})),
+        ports=ports_of(inspected),
         python=python.cache_tag if (python := python_of(inspected)) else "",
     )
 
@@ -53,6 +53,16 @@ def name_of(inspected: Inspected) -> str:
 def labels_of(inspected: Inspected) -> dict[str, str]:
     """Return a container's labels."""
     return dict(inspected["Config"].get("Labels") or {})
+
+
+def started_ns(inspected: Inspected) -> int:
+    """Return when its main process last started, by the engine's clock; 0: never."""
+    return parse_ns(inspected["State"].get("StartedAt", ""))
+
+
+def ports_of(inspected: Inspected) -> tuple[str, ...]:
+    """Return the ports that it publishes itself now."""
+    return tuple(_ports((inspected.get("NetworkSettings") or {}).get("Ports") or {}))
 
 
 def address_of(inspected: Inspected, network: str) -> str:

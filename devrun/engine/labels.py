@@ -24,9 +24,13 @@ VOLUME = PREFIX + "volume"
 ROLE_TARGET = "target"
 ROLE_ONEOFF = "oneoff"
 """Containers of `run`, the probe, commands before starts: no target's, and ended with what started them."""
+ROLE_SANDBOX = "sandbox"
+"""Containers that have the network of a target's container: devrun's own affair, and told of by `doctor`."""
 NEXT = ".next"
 """Ends the name of a container that is about to follow another one; no target's name can end so."""
 
+SANDBOX = ".net-"
+"""Stands in the name of a network sandbox, between its target's container and a hash of what it holds."""
 BEFORE = ".before"
 """Ends the name of a container that runs a command before a start."""
 
@@ -56,6 +60,16 @@ def label_list(project: Project, **more: str) -> list[str]:
 def container_name(project: Project, target: TargetName) -> str:
     """Return the name of a target's container."""
     return f"{project.slug}-{slugify(target)}"
+
+
+def sandbox_name(project: Project, target: TargetName, spec: str) -> str:
+    """Return the name of a target's network sandbox: one that holds something else has another."""
+    return f"{container_name(project, target)}{SANDBOX}{spec[:8]}"
+
+
+def shown_name(name: str, labels: Mapping[str, str] | None) -> str:
+    """Return what people call a container: a sandbox by the name of the container whose network it has."""
+    return name.partition(SANDBOX)[0] if (labels or {}).get(ROLE) == ROLE_SANDBOX else name
 
 
 def volume_name(project: Project, name: str) -> str:

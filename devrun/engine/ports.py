@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from devrun.config.project import Port
+from devrun.engine import labels
 
 _TAKEN = re.compile(r"port is already allocated|address already in use")
 _PLACE = re.compile(r"(?:\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]*\]|::1|::):(\d+)")
@@ -29,7 +30,8 @@ def holder(port: int, containers: Iterable[Mapping[str, Any]], proc: Path = Path
     """
     for container in containers:
         if any(entry.get("PublicPort") == port for entry in container.get("Ports") or ()):
-            return f'container "{container["Names"][0].lstrip("/")}"'
+            name = labels.shown_name(container["Names"][0].lstrip("/"), container.get("Labels"))
+            return f'container "{name}"'
     return _process(port, proc) or "another program"
 
 

@@ -93,6 +93,9 @@ class Engine(Protocol):
     def known_targets(self) -> tuple[TargetName, ...]:
         """Return the names of all targets that have a container of this project, configured or not."""
 
+    def tidy(self) -> None:
+        """Remove what a crash left behind of targets that are no longer there."""
+
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]: ...
 
     def listeners(self, container: ContainerId) -> frozenset[tuple[str, int]]:

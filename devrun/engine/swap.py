@@ -1,7 +1,9 @@
 """The swap of a target's containers: the next one is created beside the old one, which stays until it runs.
 
 An error before the old one is stopped leaves it running; one after that brings it back. The old container
-keeps its name until the next one runs, so after a crash in between both are there, with their labels.
+keeps its name until the next one runs, so after a crash in between both are there, with their labels. Where
+the network stays what it is, so does the sandbox that has it; else the next one's is made beside the old
+one's, whose ports it gets.
 """
 
 import logging
@@ -11,8 +13,9 @@ from devrun.config.project import Project, TargetConfig
 from devrun.core.values import Container, ContainerId
 from devrun.engine import labels
 from devrun.engine.containers import Containers
-from devrun.engine.inspected import Inspected, is_live, name_of, read_container
+from devrun.engine.inspected import Inspected, is_live, name_of
 from devrun.engine.plan import Payload
+from devrun.engine.sandbox import Place, Sandboxes, joined
 from devrun.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,7 @@ class Swap:
     """One swap: of which target, into what. `old` is what was found of the old container."""
 
     containers: Containers
+    sandboxes: Sandboxes
     project: Project
     target: TargetConfig
     payload: Payload
@@ -33,37 +37,66 @@ class Swap:
         final = labels.container_name(self.project, self.target.name)
         taken = self.old is not None and name_of(self.old) == final
         name = final + labels.NEXT if taken else final
-        keep = ContainerId(self.old["Id"]) if self.old else None
-        given = self.target.surroundings
-        made = self.containers.create(name, self.payload, keep=keep, platform=given.platform)
+        place = self.sandboxes.make(self.target, self.payload)
+        made = None
+        is_halted = False
         try:
-            self.containers.join(made, self.target.name, given.networks)
+            made = self._create(name, place)
             # Both may want the same ports, so the old one ends before the next begins.
-            self._halt_old()
+            is_halted = True
+            self._halt_old(place)
+            if place.sandbox:
+                self.sandboxes.wake(place.sandbox, final, self.target.name)
             self.containers.start(made, final, self.target.name)
         except EngineError as error:
-            self._undo(made, error)
+            self._discard(made, place)
+            if is_halted:
+                self._revive(place, error)
             raise
-        self._settle_names(made, name, final)
-        return read_container(self.containers.inspect(made))
+        self._settle_names(made, name, final, place)
+        return self.sandboxes.see(self.containers.inspect(made))
 
-    def _halt_old(self) -> None:
+    def _create(self, name: str, place: Place) -> ContainerId:
+        keep = ContainerId(self.old["Id"]) if self.old else None
+        given = self.target.surroundings
+        made = self.containers.create(name, place.payload, keep=keep, platform=given.platform)
+        if not place.sandbox:
+            try:
+                self.containers.join(made, self.target.name, given.networks)
+            except EngineError:
+                self.containers.remove(made)
+                raise
+        return made
+
+    def _halt_old(self, place: Place) -> None:
         if self.old:
             self.containers.halt(self.old)
+            if joined(self.old) != place.sandbox:
+                self.sandboxes.halt(self.old)
 
-    def _undo(self, made: ContainerId, error: EngineError) -> None:
-        """Remove the half-made container and start the old one again, if it ran."""
-        self.containers.remove(made)
-        if not self.old or not is_live(self.old):
+    def _discard(self, made: ContainerId | None, place: Place) -> None:
+        """Remove what is half made: the sandbox first, since the container is found again by its target."""
+        if place.sandbox and (self.old is None or joined(self.old) != place.sandbox):
+            self.containers.remove(place.sandbox)
+        if made:
+            self.containers.remove(made)
+
+    def _revive(self, place: Place, error: EngineError) -> None:
+        """Start the old container again, if it ran; its sandbox runs where it ran."""
+        if not self.old:
             return
         try:
-            self.containers.start(ContainerId(self.old["Id"]), name_of(self.old), self.target.name)
+            if is_live(self.old):
+                self.sandboxes.start(self.old, self.target.name)
+            elif not place.ran:
+                self.sandboxes.halt(self.old)
         except EngineError as second:
             log.warning("after %s: %s", error.message, second.message)
 
-    def _settle_names(self, made: ContainerId, name: str, final: str) -> None:
+    def _settle_names(self, made: ContainerId, name: str, final: str, place: Place) -> None:
         """Remove the old container and give its name to the next; what stays is found by labels."""
         try:
+            self.sandboxes.sweep(self.target.name, keep=place.sandbox)
             if self.old:
                 self.containers.remove(ContainerId(self.old["Id"]))
             if name != final:

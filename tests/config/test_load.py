@@ -54,7 +54,8 @@ def test_keys_are_written_in_kebab_case(refused: Refused) -> None:
 
 def test_an_unknown_key_like_no_other_is_refused_with_all_known_ones(refused: Refused) -> None:
     """Whoever guesses needs the list."""
-    assert refused("quux = 1") == ["1: quux: unknown key; known are project, image, images, mount, targets"]
+    known = "project, image, images, mount, network-sandbox, targets"
+    assert refused("quux = 1") == [f"1: quux: unknown key; known are {known}"]
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_their_lines(refused: Refused) -> None:
@@ -208,7 +209,7 @@ def test_a_missing_dockerfile_is_told_with_its_remedy(read: Read, root: Path) ->
 def test_a_key_is_shown_on_one_line_whatever_it_holds(refused: Refused) -> None:
     """A key with a line end must not look like another problem."""
     assert refused('"a\\nb" = 1') == [
-        '1: "a\\nb": unknown key; known are project, image, images, mount, targets'
+        '1: "a\\nb": unknown key; known are project, image, images, mount, network-sandbox, targets'
     ]
 
 

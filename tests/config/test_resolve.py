@@ -208,3 +208,18 @@ def test_the_syntax_guard_is_on_unless_the_file_turns_it_off(read: Read) -> None
     """Nobody wants a server to end for a missing bracket."""
     assert read("").syntax_guard
     assert not read("[project]\nsyntax-guard = false\n").syntax_guard
+
+
+def test_a_target_answers_for_itself_whether_its_network_is_kept(root: Path, read: Read) -> None:
+    """Else the project does, and that is yes unless it says no; also where no target is named."""
+    (root / "job.py").touch()
+    targets = '[targets]\njob = "job.py"\n[targets.web]\nscript = "app.py"\n'
+
+    def kept(text: str) -> list[bool]:
+        return [target.network_sandbox for target in read(text).targets.values()]
+
+    assert kept(targets) == [True, True]
+    assert kept(f"{targets}network-sandbox = false\n") == [True, False]
+    assert kept(f"network-sandbox = false\n{targets}") == [False, False]
+    assert kept(f"network-sandbox = false\n{targets}network-sandbox = true\n") == [False, True]
+    assert kept("network-sandbox = false\n") == [False]

@@ -126,7 +126,7 @@ class World:
             port
             for name, containers in self.containers.items()
             for container in containers
-            if name != but and container.phase is Phase.RUNNING
+            if name != but and (container.phase is Phase.RUNNING or container.keeps_network)
             for port in container.ports
         }
 
@@ -380,21 +380,28 @@ class Story:
                 raise AssertionError(action)
 
     def _run(self, name: TargetName, container: Container) -> Container:
-        container = replace(container, phase=Phase.RUNNING, started=self.now, exit_code=0)
+        container = replace(
+            container, phase=Phase.RUNNING, started=self.now, exit_code=0, keeps_network=False
+        )
         self.world.containers[name] = [container]
         self.world.loaded[container.id] = self.disk.digest(self.closures[name])
         self.world.starts += 1
         return container
 
-    def crash(self, name: str = "web", code: int = 1) -> None:
+    def crash(self, name: str = "web", code: int = 1, *, keeps_network: bool = False) -> None:
         """End a target's program."""
-        self.world.containers[TargetName(name)] = [
-            replace(self.container(name), phase=Phase.EXITED, exit_code=code)
-        ]
+        ended = replace(self.container(name), phase=Phase.EXITED, exit_code=code, keeps_network=keeps_network)
+        self.world.containers[TargetName(name)] = [ended]
 
-    def crashed(self, name: str = "web", code: int = 1) -> None:
+    def crashed(self, name: str = "web", code: int = 1, *, keeps_network: bool = False) -> None:
         """End a target's program, told by the engine."""
-        self.crash(name, code)
+        self.crash(name, code, keeps_network=keeps_network)
+        self.tell(ContainerTouched(self.now, TargetName(name)))
+
+    def cut_off(self, name: str = "web") -> None:
+        """Take a target's network away from outside, told by the engine."""
+        lost = replace(self.container(name), cut_off="its network is gone")
+        self.world.containers[TargetName(name)] = [lost]
         self.tell(ContainerTouched(self.now, TargetName(name)))
 
     def vanished(self, name: str = "web") -> None:

@@ -301,6 +301,17 @@ def test_the_end_of_a_program_is_explained_by_its_last_lines(yard: Yard) -> None
     assert "ValueError: no" in yard.heard.lines
 
 
+def test_a_target_that_lost_its_network_gets_it_back(yard: Yard) -> None:
+    """Whoever took it away: the report tells the cause."""
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.engine.cut_off(WEB, "its network was taken away")
+        report = until(daemon, lambda report: report.targets["web"].restarts == 1, "the new container")
+
+    assert report.targets["web"].last is not None
+    assert report.targets["web"].last.cause == "its network was taken away"
+
+
 def test_a_frameworks_own_reloader_is_hinted_at(yard: Yard) -> None:
     """Two reloaders fight for one program."""
     with yard.running() as daemon:

@@ -134,10 +134,14 @@ class Sandbox:
         inspected = self.engine.inspect_container(container["Id"])
         return Start(inspected["Id"], inspected["State"]["StartedAt"], inspected["Image"])
 
-    def containers(self) -> list[str]:
-        """Return the names of all containers of the project, asked of the engine."""
+    def containers(self, *, hidden: bool = False) -> list[str]:
+        """Return the names of all containers of the project, asked of the engine; hidden ones or not."""
         found = self.engine.containers(all=True, filters={"label": [f"dev.devrun.root={self.key}"]})
-        return sorted(container["Names"][0].lstrip("/") for container in found)
+        return sorted(
+            container["Names"][0].lstrip("/")
+            for container in found
+            if hidden or container["Labels"].get("dev.devrun.role") != "sandbox"
+        )
 
     def inside(self, name: str, *command: str) -> str:
         """Return what a command in a target's container prints."""
@@ -185,7 +189,7 @@ class Sandbox:
                 self.engine.remove_image(tag)
         shutil.rmtree(self.place.state, ignore_errors=True)
         assert down.returncode == 0, down.stderr
-        assert self.containers() == []
+        assert self.containers(hidden=True) == []
 
 
 def free_port() -> int:

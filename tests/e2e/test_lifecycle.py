@@ -153,6 +153,22 @@ def test_a_container_that_is_removed_from_outside_comes_back_with_the_next_edit(
     assert scripts.serves("Hello, again!")
 
 
+def test_a_network_that_is_taken_away_comes_back_at_once(scripts: Sandbox) -> None:
+    """Its container is hidden from the user, who hears of it where another hand has ended it."""
+    before = scripts.target("hello")
+    begin = f"{before.container}.net-"
+    (sandbox,) = (name for name in scripts.containers(hidden=True) if name.startswith(begin))
+    assert begin not in scripts.devrun("status").stdout
+    scripts.engine.kill(sandbox)
+    scripts.until(lambda report: report.targets["hello"].restarts > before.restarts, "the new container")
+
+    last = scripts.target("hello").last
+    assert last is not None
+    assert last.cause == "its network sandbox ended"
+    assert scripts.serves("Hello, world!")
+    assert "kept over restarts" in scripts.devrun("doctor").stdout
+
+
 def test_a_port_that_is_taken_is_named_and_tried_again_with_the_next_edit(
     sandbox: Callable[[str], Sandbox],
 ) -> None:

@@ -6,11 +6,20 @@ from ipaddress import ip_address
 
 import pytest
 
-from devrun.config.project import Command, ImageName, PrebuiltImage, Script, TargetConfig, TargetName
+from devrun.config.project import (
+    Command,
+    ImageName,
+    Port,
+    PrebuiltImage,
+    Script,
+    TargetConfig,
+    TargetName,
+)
 from devrun.config.surroundings import HostPath, NamedVolume, Surroundings
 from devrun.core.values import BuildContext, Container, ContainerId, Fingerprint, ImageId, Phase, Saved
 from devrun.engine.protocol import Removal, Touched
 from devrun.errors import EngineError, EngineUnreachableError
+from tests.e2e.conftest import free_port
 from tests.engine.bench import GOES_ON, Bench, Collected, make_target, running, without_init
 from tests.engine.builds import FROM
 
@@ -94,6 +103,24 @@ def test_a_program_that_ends_leaves_its_exit_code(bench: Bench, target: TargetCo
     assert [line.text for line in bench.output(container)] == ["last"]
     (seen,) = bench.engine.inspect_target(WEB)
     assert (seen.phase, seen.exit_code) == (Phase.EXITED, 3)
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["sandbox", "no-sandbox"])
+def test_ports_stay_with_a_program_that_ended_where_its_network_does(
+    bench: Bench, target: TargetConfig, *, is_kept: bool
+) -> None:
+    """Until the target is stopped."""
+    bench.write("app.py", 'print("last")\n')
+    port = free_port()
+    published = replace(target, ports=(Port(5000, port),), network_sandbox=is_kept)
+    container = bench.start(published)
+    bench.output(container)
+    (ended,) = bench.engine.inspect_target(WEB)
+    stopped = bench.engine.stop(published, container.id)
+
+    assert ended.keeps_network is is_kept
+    assert ended.ports == ((f"127.0.0.1:{port}->5000/tcp",) if is_kept else ())
+    assert (stopped.keeps_network, stopped.ports) == (False, ())
 
 
 def test_a_recreate_leaves_one_container_of_the_usual_name(bench: Bench, target: TargetConfig) -> None:

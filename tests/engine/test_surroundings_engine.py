@@ -126,11 +126,19 @@ def await_word(bench: Bench, container: Container, word: str) -> None:
         reader.engine.close()
 
 
+def networks_of(connection: Connection, container: Container) -> dict[str, dict[str, list[str]]]:
+    """Return the networks that a target's container is in, by its sandbox."""
+    host = connection.client.inspect_container(container.id)["HostConfig"]
+    sandbox = connection.client.inspect_container(host["NetworkMode"].removeprefix("container:"))
+    joined: dict[str, dict[str, list[str]]] = sandbox["NetworkSettings"]["Networks"]
+    return joined
+
+
 def test_a_network_of_others_is_joined(bench: Bench, connection: Connection, network: str) -> None:
     """Beside the project's own, and found there by the target's name."""
     bench.write("app.py", GOES_ON)
     container = bench.start(target(bench, Surroundings(networks=(network, "bridge"))))
-    joined = connection.client.inspect_container(container.id)["NetworkSettings"]["Networks"]
+    joined = networks_of(connection, container)
 
     assert set(joined) == {f"devrun-{bench.project.slug}", network, "bridge"}
     assert "web" in joined[network]["Aliases"]
@@ -164,7 +172,7 @@ def test_networks_that_were_made_anew_are_joined_again(
     connection.client.create_network(network, driver="bridge")
 
     assert bench.engine.restart(given, container.id, ()).phase is Phase.RUNNING
-    joined = connection.client.inspect_container(container.id)["NetworkSettings"]["Networks"]
+    joined = networks_of(connection, container)
     assert set(joined) == {f"devrun-{bench.project.slug}", network}
 
 
