@@ -39,8 +39,8 @@ def main() -> None:
             print(f"edit with {kind}: median {median * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms")
 
 
-def make_project(root: Path, files: int) -> None:
-    """Writes a target that reaches all of the modules."""
+def make_project(root: Path, files: int, lines: int = LINES) -> None:
+    """Writes a target that reaches all of the modules, each of so many lines beside its imports."""
     dice = random.Random(1)
     (root / "Dockerfile").write_text("FROM python\nWORKDIR /app\n")
     (root / "devrun.toml").write_text('[targets]\nweb = "web.py"\njob = "job.py"\n')
@@ -50,7 +50,7 @@ def make_project(root: Path, files: int) -> None:
         place = root / f"{name(number).replace('.', '/')}.py"
         place.parent.mkdir(exist_ok=True)
         imports = (f"import {name(dice.randrange(files))}" for _ in range(IMPORTS))
-        code = (f"def f{line}(a, b):\n    return a + b * {line}" for line in range(LINES // 2))
+        code = (f"def f{line}(a, b):\n    return a + b * {line}" for line in range(lines // 2))
         place.write_text("\n".join([*imports, *code, ""]))
 
 

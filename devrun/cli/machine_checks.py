@@ -15,7 +15,7 @@ from devrun.sources.file_systems import file_system_of, is_silent
 from devrun.sources.lookout import RESCAN_S
 from devrun.sources.roots import find_roots, watched_directories
 from devrun.sources.snapshot import Snapshot
-from devrun.sources.watcher import Watcher, WatcherError
+from devrun.sources.watcher import WatcherError, watch
 
 LIMITS = Path("/proc/sys/fs/inotify")
 NEARLY = 0.8
@@ -79,7 +79,7 @@ def check_watch(project: Project) -> Iterator[Finding]:
     limit = _limit("max_user_watches")
     text = f"folders to watch: {folders}" + (f", of {limit} that a user may watch" if limit else "")
     try:
-        Watcher(snapshot.directories).close()
+        watch(snapshot.directories).close()
     except WatcherError as error:
         yield warn("watch", f"{text}: {error}", MORE_WATCHES)
         return

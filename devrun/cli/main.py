@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from devrun import __version__
+from devrun.cli.imports import uncollected
 from devrun.cli.text import safe
 from devrun.config.find import find_file, real_file, root_key
 from devrun.control.peer import require_unix
@@ -84,9 +85,10 @@ class Options:
 
     def project(self) -> "Project":
         """Return the project; raises ConfigError with all problems of its file."""
-        from devrun.config.load import load
+        with uncollected():
+            from devrun.config.load import load
 
-        return load(self.file, os.environ)
+            return load(self.file, os.environ)
 
 
 class Commands(click.Group):
@@ -104,7 +106,8 @@ class Commands(click.Group):
             near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
             hint = f"did you mean `devrun {near[0]}`?" if near else "see `devrun --help`"
             raise ConfigError(f"no command is called {cmd_name}", hint=hint)
-        command: click.Command = importlib.import_module(f"devrun.cli.{cmd_name}").command
+        with uncollected():
+            command: click.Command = importlib.import_module(f"devrun.cli.{cmd_name}").command
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -5,6 +5,7 @@ from functools import partial
 
 import click
 
+from devrun.cli.imports import uncollected
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets, target_of
 from devrun.config.project import Project, TargetName
@@ -54,21 +55,22 @@ def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
 
 def _run(options: Options, project: Project, only: frozenset[TargetName], ready_fd: int | None) -> int:
     # The loop brings Docker, the watcher and the server with it: nothing that a wrong file should wait for.
-    from devrun.cli.background import tell_starter
-    from devrun.cli.logfile import LogFile
-    from devrun.daemon.loop import Daemon
-    from devrun.engine.docker import connect as connect_docker
+    with uncollected():
+        from devrun.cli.background import tell_starter
+        from devrun.cli.logfile import LogFile
+        from devrun.daemon.loop import Daemon
+        from devrun.engine.docker import connect
 
     # Targets that flood their output keep threads busy: whoever asks for the status must not wait for them.
     sys.setswitchinterval(SWITCH_S)
     place = options.place()
     place.check_outside(project.root)
     place.make()
-    connect = partial(connect_docker, agents=place.agents)
+    engine = partial(connect, agents=place.agents, probed=place.probed)
     names = [name for name in project.targets if not only or name in only]
     with LogFile(place.log) as log:
         if ready_fd is not None:
-            daemon = Daemon(project, connect, log.hearing(), place=place, only=only, detached=True)
+            daemon = Daemon(project, engine, log.hearing(), place=place, only=only, detached=True)
             return daemon.run(partial(tell_starter, ready_fd))
         said = f"watching {project.root} ({', '.join(names)}); Ctrl-C stops"
         if not has_screen(options):
@@ -76,13 +78,13 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
 
             terminal = Terminal(names, quiet=options.verbosity < 0)
             terminal.say(said)
-            return Daemon(project, connect, log.hearing(terminal), place=place, only=only).run()
+            return Daemon(project, engine, log.hearing(terminal), place=place, only=only).run()
         from devrun.cli.controls import LocalControls
         from devrun.cli.live import LiveView
 
         view = LiveView(names, quiet=options.verbosity < 0)
         view.say(said)
-        daemon = Daemon(project, connect, log.hearing(view), place=place, only=only)
+        daemon = Daemon(project, engine, log.hearing(view), place=place, only=only)
         try:
             return daemon.run(lambda: view.begin(LocalControls(daemon.desk)))
         finally:

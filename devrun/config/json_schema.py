@@ -4,13 +4,16 @@ It allows what the file may say, and somewhat more: what must exist on disk, or 
 `devrun check`. TOML knows no null, so that a key without a default is simply left out.
 """
 
+import ast
+import inspect
 import json
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from devrun.config.schema import PROGRAM_KEYS, File, TargetTable
+from devrun.config.schema import PROGRAM_KEYS, File, Table, TargetTable
 
 SCHEMA_FILE = Path(__file__).with_name("devrun.schema.json")
 """The schema as it is shipped; `devrun schema` writes it anew."""
@@ -21,9 +24,25 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 
 def schema_text() -> str:
     """Return the schema, as it stands in its file."""
+    for table in Table.__subclasses__():
+        _describe(table)
+    for table in Table.__subclasses__():
+        table.model_rebuild(force=True)
     said = File.model_json_schema(schema_generator=_Generator)
     untitled = {key: value for key, value in said.items() if key != "title"}
     return json.dumps({"$schema": DIALECT, "title": "devrun.toml", **untitled}, indent=2) + "\n"
+
+
+def _describe(table: type[Table]) -> None:
+    """Give the keys of a table the texts that stand below them; pydantic would read them at every start."""
+    (definition,) = ast.parse(inspect.getsource(table)).body
+    assert isinstance(definition, ast.ClassDef)
+    for key, text in pairwise(definition.body):
+        match key, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
+                table.model_fields[name].description = inspect.cleandoc(said)
+            case _:
+                pass
 
 
 class _Generator(GenerateJsonSchema):

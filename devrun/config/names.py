@@ -2,20 +2,25 @@
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
-
-from slugify import slugify as transliterate
 
 from devrun.config.find import root_key
 
 SLUG_KEY_LENGTH = 4
 SLUG_LIMIT = 40
 """Container names are host names too, and those end at 63 characters: room for the target's name."""
+_SLUG = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+"""What is a slug already."""
 
 
 def slugify(name: str) -> str:
     """Return `name` as `[a-z0-9-]`; a name that has no such spelling gets a hash."""
+    if len(name) <= SLUG_LIMIT and _SLUG.fullmatch(name):
+        return name
+    from slugify import slugify as transliterate  # which brings a table of all letters
+
     slug = transliterate(name.encode("utf-8", "replace").decode(), max_length=SLUG_LIMIT)
     return slug or "x" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:7]
 

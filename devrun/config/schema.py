@@ -76,7 +76,7 @@ class Table(BaseModel):
         strict=True,
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
 
@@ -356,13 +356,13 @@ TargetChoice = Annotated[TargetTable, BeforeValidator(script_table, json_schema_
 class File(Table):
     """The whole file."""
 
-    project: ProjectTable = ProjectTable()
+    project: ProjectTable = Field(default_factory=ProjectTable)
     """What concerns all of it."""
     image: ImageTable | None = None
     """How the one image is built."""
     images: dict[Name, ImageTable] = {}
     """How several images are built; a target chooses one by its `image`."""
-    mount: MountChoice = MountTable()
+    mount: MountChoice = Field(default_factory=MountTable)
     """The folder that containers see; false: images carry their code."""
     reload: Annotated[Depth, Field(strict=False)] = Depth.CONTAINER
     """That of targets which say nothing else."""

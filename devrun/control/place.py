@@ -69,6 +69,16 @@ class Place:
         return self.state / "cache.json"
 
     @property
+    def parsed(self) -> Path:
+        """What the project's files import, so that a start need not parse them again."""
+        return self.state / "parsed.json"
+
+    @property
+    def probed(self) -> Path:
+        """What was seen of images, whose ids say that they are still the same."""
+        return self.state / "probed.json"
+
+    @property
     def journal(self) -> Path:
         return self.state / "journal.jsonl"
 

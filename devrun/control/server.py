@@ -1,38 +1,36 @@
-"""The socket's server: uvicorn on a listening unix socket of our own, in a thread of its own.
+"""The socket's server: a listening unix socket of our own, and a thread of its own that answers there.
 
 It exists under the lock only, so that what lies at the socket's place is either stale or not a socket. It
-hears no signals, and ends by `stop` alone; any other end is told through `died`.
+hears no signals, and ends by `stop` alone; any other end is told through `died`. Clients may come at once:
+they wait in the kernel while the thread imports what answers them, so that no start is held up by it.
 """
 
-import asyncio
 import logging
 import os
+import selectors
 import socket
 import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import uvicorn
-
-from devrun.control.door import Limits, door
-from devrun.control.endpoints import Endpoints, Service
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.peer import require_unix
-from devrun.control.protocol import PROTOCOL, PROTOCOL_HEADER
 from devrun.errors import DevrunError
+
+if TYPE_CHECKING:
+    from devrun.control.endpoints import Service
+    from devrun.control.serving import Serving
 
 log = logging.getLogger(__name__)
 
 THREAD_NAME = "devrun-control"
-ANSWER_TIMEOUT_S = 1
-"""How long the answers that are being given when the server stops may take."""
 STOP_TIMEOUT_S = 3.0
 """After this the thread is given up: no more than the answers' time and what the loop needs to end."""
-_ACCEPTED_AT_ONCE = 32
-"""Connections that one turn of the loop accepts: the others wait in the kernel, and not as open files."""
-_TURNS_TO_ENTER = 3
-"""Turns of the loop from a connection's acceptance to `connection_made`."""
+AT_LEISURE_S = 2.0
+"""By then a start is over, and the first client need not wait for imports."""
 _QUEUE = 1024
 """Connections that wait in the kernel; above it, a client is told to try again (EAGAIN)."""
 
@@ -40,52 +38,55 @@ _QUEUE = 1024
 class Server:
     """Answers over the socket until `stop`."""
 
-    def __init__(self, path: Path, uvicorn_server: "_Uvicorn", died: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        listener: socket.socket,
+        serving: Callable[[socket.socket], "Serving"],
+        died: Callable[[BaseException], None],
+    ) -> None:
+        """`serving` imports, and makes, what answers on the listening socket."""
         self._path = path
-        self._uvicorn = uvicorn_server
+        self._listener = listener
+        self._make_serving = serving
         self._died = died
         self._seen = _identity(path)
+        self._bell = socket.socketpair()
+        """What is written into the first one wakes the thread before it serves."""
+        self._changing = threading.Lock()
+        self._ends = False
+        self._serving: Serving | None = None
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
 
     @classmethod
     def start(
         cls,
         lock: Lock,
-        service: Service,
+        service: "Service",
         *,
         died: Callable[[BaseException], None],
         limits: Limits | None = None,
     ) -> "Server":
         """Bind the socket at the lock's place and serve; `died` is called in the server's thread."""
         require_unix()
-        limits = limits or Limits()
+
+        def serving(listener: socket.socket) -> "Serving":
+            from devrun.control.serving import serving_of
+
+            return serving_of(service, limits or Limits(), listener)
+
         path = lock.holder.socket
-        endpoints = Endpoints(service, most_waits=limits.waits)
-        config = uvicorn.Config(
-            endpoints.application(body_bytes=limits.body_bytes),
-            http=door(limits),
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            log_level="error",  # what clients do wrong is answered, and is no news
-            access_log=False,
-            workers=1,  # otherwise uvicorn asks the environment
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            backlog=_ACCEPTED_AT_ONCE,
-            h11_max_incomplete_event_size=limits.header_bytes,
-            timeout_graceful_shutdown=ANSWER_TIMEOUT_S,
-        )
-        server = cls(path, _Uvicorn(config, _listen(path), endpoints.end), died)
+        server = cls(path, _listen(path), serving, died)
         server._thread.start()
         return server
 
     def stop(self) -> None:
         """End the answers, the thread and the socket; a second call does nothing."""
-        self._uvicorn.leave()
+        with self._changing:
+            self._ends = True
+        self._bell[0].close()
+        if self._serving is not None:
+            self._serving.leave()
         self._thread.join(STOP_TIMEOUT_S)
         if self._thread.is_alive():
             log.error("the control socket's thread does not end within %s s", STOP_TIMEOUT_S)
@@ -95,65 +96,32 @@ class Server:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._uvicorn.serve_listener())
+            with self._listener, self._bell[1]:
+                if not self._is_left():
+                    self._serve()
         except BaseException as error:
             # SystemExit too, with which uvicorn ends where it cannot start.
             log.exception("the control socket's thread died")
             self._died(error)
             return
-        if not self._uvicorn.should_exit:
+        if not self._ends:
             self._died(DevrunError("the control socket ended by itself", hint="restart devrun"))
 
+    def _is_left(self) -> bool:
+        """Wait for the first client, or a moment of leisure; returns whether the end came before."""
+        with selectors.DefaultSelector() as selector:
+            for sign in (self._listener, self._bell[1]):
+                selector.register(sign, selectors.EVENT_READ)
+            selector.select(AT_LEISURE_S)
+        return self._ends
 
-class _Uvicorn(uvicorn.Server):
-    """uvicorn's server, woken by an event instead of ten times a second."""
-
-    def __init__(self, config: uvicorn.Config, listener: socket.socket, end_open: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._listener = listener
-        self._end_open = end_open
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._leaving = asyncio.Event()
-
-    async def serve_listener(self) -> None:
-        """Serve until `leave`."""
-        with self._listener:
-            await self.serve(sockets=[self._listener])
-
-    def leave(self) -> None:
-        """Make it end, from any thread, also before it began."""
-        self.should_exit = True
-        if self._loop is None or self._loop.is_closed():
-            return
-        try:
-            self._loop.call_soon_threadsafe(self._leaving.set)
-        except RuntimeError:
-            log.debug("the control socket's loop closed first")
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin; uvicorn looks at `should_exit` after this."""
-        self._loop = asyncio.get_running_loop()
-        self.server_state.default_headers = [(PROTOCOL_HEADER.lower().encode(), PROTOCOL.encode())]
-        await super().startup(sockets)
-        self._listener.listen(_QUEUE)
-
-    async def main_loop(self) -> None:
-        """Wait; uvicorn's own would poll, and has no other work without a Date header."""
-        await self._leaving.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End politely, then what is left of the connections."""
-        # asyncio loses a connection that it accepts in the same turn in which the server is closed: it stays
-        # open until it is collected. So accept no more, and let those that were accepted come in.
-        asyncio.get_running_loop().remove_reader(self._listener)
-        for _ in range(_TURNS_TO_ENTER):
-            await asyncio.sleep(0)
-        self._end_open()
-        await super().shutdown(sockets)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        # One turn, in which the loop closes them; it would leave them open when it ends.
-        await asyncio.sleep(0)
+    def _serve(self) -> None:
+        serving = self._make_serving(self._listener)
+        with self._changing:
+            if self._ends:
+                return
+            self._serving = serving
+        serving.run_until_left()
 
 
 def _listen(path: Path) -> socket.socket:

@@ -12,6 +12,7 @@ what is due - a new container or a restart - unless something holds it back; las
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 
 from devrun.config.project import ImageName, PrebuiltImage, TargetName
 from devrun.core.actions import (
@@ -353,8 +354,6 @@ def _inquire(action: Action, failures: Failures, now: float) -> Decision:
 
 def is_settled(state: State) -> bool:
     """Tell whether no action runs and every hold is final."""
-    decisions = [
-        *(decide_image(state, image) for image in state.images),
-        *(decide_target(state, target) for target in state.targets),
-    ]
-    return all(isinstance(decision, Hold) and decision.is_final for decision in decisions)
+    images = (decide_image(state, image) for image in state.images)
+    targets = (decide_target(state, target) for target in state.targets)
+    return all(isinstance(decision, Hold) and decision.is_final for decision in chain(images, targets))

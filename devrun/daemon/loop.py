@@ -17,7 +17,7 @@ from functools import partial
 
 from devrun import __version__
 from devrun.config.project import ImageName, Project, TargetName
-from devrun.control.door import Limits
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
@@ -99,7 +99,7 @@ class Daemon:
         self._place = place
         self._only = only
         self._mailbox: queue.SimpleQueue[Event | Died | LookWanted] = queue.SimpleQueue()
-        self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died)
+        self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died, parsed=place.parsed)
         self._monitor = Monitor(lambda: connect(self._state.project), self._mailbox.put, self._part_died)
         self._journal = Journal(place.journal, listener.told)
         self._logs = Logs()
@@ -160,8 +160,8 @@ class Daemon:
             server = Server.start(lock, self.desk, died=self._server_died, limits=Limits.of_process())
             try:
                 self._tell_of(EntryKind.STARTED, f"devrun {__version__}, pid {os.getpid()}")
+                self._monitor.start()  # The engine answers while the disk is read for the first time.
                 self._disk.start()
-                self._monitor.start()
                 self._readiness.start()
                 served()
                 self._loop()

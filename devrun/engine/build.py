@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from docker.utils.config import load_general_config
-from docker.utils.proxy import ProxyConfig
-
 from devrun.core.values import ImageId
 from devrun.engine.cancellation import Cancellation
 from devrun.engine.connection import Connection, RefusedError
@@ -95,6 +92,10 @@ def build(
 
 def with_proxies(args: Mapping[str, str], host: str) -> dict[str, str]:
     """Return the build arguments with the proxies of docker's configuration, as `docker build` does."""
+    # Only builds need it, and most starts are without one.
+    from docker.utils.config import load_general_config
+    from docker.utils.proxy import ProxyConfig
+
     config = load_general_config()
     proxies = config.get("proxies") if isinstance(config, dict) else None
     chosen = proxies.get(host, proxies.get("default")) if isinstance(proxies, dict) else None

@@ -7,20 +7,21 @@ no; EngineUnreachableError, nobody knows what it did. Whoever asks the engine do
 import http.client
 import json
 import logging
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import docker
-import docker.errors
-import docker.tls
-import requests.exceptions
-import urllib3.exceptions
-
+from devrun.engine.calls import Calls
 from devrun.engine.endpoints import Endpoint, find_endpoints
 from devrun.engine.exchange import Body, Exchange, LinkError, Params, StatusError
 from devrun.engine.refusals import explain
 from devrun.errors import EngineError, EngineUnreachableError
+
+if TYPE_CHECKING:
+    import docker
 
 PING_TIMEOUT_S = 2.0
 CALL_TIMEOUT_S = 60.0
@@ -30,15 +31,10 @@ NEWEST_VERSION = (1, 51)
 
 log = logging.getLogger(__name__)
 
-_LOST = (
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    docker.errors.DockerException,
-    LinkError,
-    ConnectionError,
-)
-_LATE = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+LIBRARY = "devrun.engine.library"
+"""Where docker-py is: until it was imported, nothing can have raised its errors."""
+
+_LOST = (http.client.HTTPException, LinkError, ConnectionError)
 
 
 class RefusedError(EngineError):
@@ -66,8 +62,22 @@ class Connection:
         self.is_docker = _brand(about) == "Docker"
         self.architecture = str(about.get("Arch", "")) if about.get("Os") == "linux" else ""
         self._prefix = f"/v{self.version}"
-        with self.asking("connect to the engine"):
-            self.client = _client(endpoint, self.version)
+        self.calls = Calls(endpoint, self._prefix, CALL_TIMEOUT_S)
+        """What is asked most, without docker-py."""
+        self._client: docker.APIClient | None = None
+        if endpoint.certificates:
+            with self.asking("connect to the engine"):
+                _ = self.client  # which reads them, so that an error of theirs comes now
+
+    @property
+    def client(self) -> "docker.APIClient":
+        """docker-py's client, for all that `calls` has not; made when it is first asked for."""
+        from devrun.engine.library import client_of
+
+        with self._lock:
+            if self._client is None:
+                self._client = client_of(self.endpoint, self.version, CALL_TIMEOUT_S)
+            return self._client
 
     @property
     def closed(self) -> bool:
@@ -85,12 +95,15 @@ class Connection:
         """Turn what goes wrong inside into EngineError or EngineUnreachableError, which begin with `what`."""
         try:
             yield
-        except docker.errors.APIError as error:
-            raise self._refusal(what, error.status_code or 0, error.explanation or str(error)) from error
         except StatusError as error:
             raise self._refusal(what, error.status, _message(error.body)) from error
-        except (*_LATE, *_LOST) as error:
+        except (TimeoutError, *_LOST) as error:
             raise self._unreachable(what, _cause(error)) from error
+        except Exception as error:
+            library = sys.modules.get(LIBRARY)
+            if library is None or not isinstance(error, library.LOST):
+                raise
+            raise self._translated(what, error, library) from error
 
     def open(
         self,
@@ -114,7 +127,10 @@ class Connection:
 
     def create(self, body: Mapping[str, object], name: str | None = None, platform: str | None = None) -> str:
         """Create a container from the engine's own payload, and return its id; within `asking`."""
-        made = self.client.create_container_from_config(dict(body), name, platform)  # type: ignore[no-untyped-call]
+        if platform:  # docker-py knows which engines heed it.
+            made = self.client.create_container_from_config(dict(body), name, platform)  # type: ignore[no-untyped-call]
+        else:
+            made = self.calls.create_container(body, name)
         return str(made["Id"])
 
     def exchange(self, *, versioned: bool = True) -> Exchange:
@@ -134,7 +150,8 @@ class Connection:
             exchanges = tuple(self._open)
         for exchange in exchanges:
             exchange.close()
-        self.client.close()
+        if self._client is not None:
+            self._client.close()
 
     def _forget(self, exchange: Exchange) -> None:
         with self._lock:
@@ -153,6 +170,17 @@ class Connection:
                 hint="DOCKER_HOST or the docker context names the wrong place",
             )
         return about
+
+    def _translated(
+        self, what: str, error: Exception, library: ModuleType
+    ) -> EngineError | EngineUnreachableError:
+        """Return an error of docker-py's in our own words."""
+        if isinstance(error, library.APIError):
+            return self._refusal(what, error.status_code or 0, error.explanation or str(error))
+        if isinstance(error, library.LATE):
+            return self._unreachable(what, _cause(TimeoutError()))
+        is_its_own = isinstance(error, library.DockerException)
+        return self._unreachable(what, str(error) if is_its_own else _cause(error))
 
     def _refusal(self, what: str, status: int, message: str) -> EngineError | EngineUnreachableError:
         """Return the engine's no; an error of an engine that is going away says nothing about the call."""
@@ -203,16 +231,6 @@ def _try(endpoint: Endpoint) -> Connection | EngineUnreachableError:
         return EngineUnreachableError(error.message, hint=error.hint)
 
 
-def _client(endpoint: Endpoint, version: str) -> docker.APIClient:
-    """Return docker-py's client; with its version given it asks nothing yet."""
-    files = endpoint.certificates
-    tls = files and docker.tls.TLSConfig(
-        client_cert=files.pair, ca_cert=files.authority if files.verify else None, verify=files.verify
-    )
-    host = f"unix://{endpoint.socket}" if endpoint.socket else "tcp://{}:{}".format(*endpoint.address)
-    return docker.APIClient(base_url=host, version=version, timeout=int(CALL_TIMEOUT_S), tls=tls or False)
-
-
 def _negotiated(newest: str, oldest: str) -> str:
     """Return the version to speak: the engine's, no newer than tested, no older than it still takes."""
     chosen = max(min(_numbers(newest), NEWEST_VERSION), _numbers(oldest))
@@ -254,10 +272,8 @@ def _message(body: bytes) -> str:
 
 def _cause(error: BaseException) -> str:
     cause = error.cause if isinstance(error, LinkError) else error
-    if isinstance(cause, _LATE):
+    if isinstance(cause, TimeoutError):
         return "the engine does not answer in time"
-    if isinstance(cause, docker.errors.DockerException):
-        return str(cause)
     return f"the connection with the engine was lost ({type(cause).__name__})"
 
 

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import docker.errors
-
 from devrun.config.project import Project, TargetName
 from devrun.core.values import ContainerId
 from devrun.engine import labels
 from devrun.engine.bytecode import find_stale, pack
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError
-from devrun.engine.exchange import LinkError
+from devrun.engine.exchange import LinkError, StatusError
 from devrun.engine.inspected import (
     Inspected,
     ending_of,
@@ -40,7 +38,7 @@ class Containers:
 
     def __init__(self, connection: Connection, project: Project, network: Network) -> None:
         self._connection = connection
-        self._client = connection.client
+        self._calls = connection.calls
         self._project = project
         self._network = network
 
@@ -57,8 +55,7 @@ class Containers:
         """Return what the engine's list says of containers of ours, found by labels without their prefix."""
         with self._connection.asking("list containers"):
             asked = [*labels.label_list(self._project, **wanted), labels.ROLE]
-            found: list[Mapping[str, Any]] = self._client.containers(all=True, filters={"label": asked})
-        return found
+            return self._calls.containers({"label": asked})
 
     def inspect(self, container: ContainerId) -> Inspected:
         """Return what the engine knows of a container of ours; raises EngineError for anything else."""
@@ -71,7 +68,7 @@ class Containers:
         """Return what the engine knows of a container of ours, None where it is gone; refuses others."""
         try:
             with self._connection.asking(f"inspect container {container[:12]}"):
-                found: Inspected = self._client.inspect_container(container)
+                found: Inspected = self._calls.inspect_container(container)
         except RefusedError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
@@ -121,7 +118,7 @@ class Containers:
         with self._connection.asking(f'stop container "{name}"'):
             if is_paused(inspected):
                 # A paused process would take the signal only when it goes on.
-                self._client.unpause(container)
+                self._connection.client.unpause(container)
             if self._ended(container, signal, grace_s):
                 return
             log.info("container %s ignored %s for %g s: killed", name, signal, grace_s)
@@ -136,18 +133,18 @@ class Containers:
         if not files:
             return
         with self._connection.asking(f'remove old byte code from container "{name_of(inspected)}"'):
-            self._client.put_archive(inspected["Id"], "/", pack(files))
+            self._calls.put_archive(inspected["Id"], "/", pack(files))
 
     def rename(self, container: ContainerId, name: str) -> None:
         """Give a container another name."""
         with self._connection.asking(f'rename a container to "{name}"'):
-            self._client.rename(container, name)
+            self._calls.rename(container, name)
 
     def remove(self, container: ContainerId) -> None:
         """Remove a container and its anonymous volumes; one that is gone, or going, is fine."""
         try:
             with self._connection.asking(f"remove container {container[:12]}"):
-                self._client.remove_container(container, v=True, force=True)
+                self._calls.remove_container(container)
         except RefusedError as error:
             going = error.status == HTTPStatus.CONFLICT and "already in progress" in error.message
             if error.status != HTTPStatus.NOT_FOUND and not going:
@@ -160,7 +157,7 @@ class Containers:
     def _start(self, container: ContainerId, name: str) -> None:
         try:
             with self._connection.asking(f'start container "{name}"'):
-                self._client.start(container)
+                self._calls.start(container)
         except RefusedError as error:
             port = taken_port(error.message)
             if port is None:
@@ -169,7 +166,7 @@ class Containers:
 
     def _port_taken(self, name: str, port: int, status: int) -> RefusedError:
         with self._connection.asking("list containers"):
-            running = self._client.containers()
+            running = self._connection.client.containers()
         debugged = any(target.debug_port == port for target in self._project.targets.values())
         key = f"debug = {port + 1}" if debugged else f'ports = ["{port + 1}:..."]'
         return RefusedError(
@@ -200,8 +197,8 @@ class Containers:
 
     def _signal(self, container: str, signal: str) -> None:
         try:
-            self._client.kill(container, signal)
-        except docker.errors.APIError as error:
+            self._calls.kill(container, signal)
+        except StatusError as error:
             # It ended by itself in this moment.
-            if error.status_code not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+            if error.status not in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
                 raise

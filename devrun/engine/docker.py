@@ -47,12 +47,13 @@ STOPPED_AT_ONCE = 8
 log = logging.getLogger(__name__)
 
 
-def connect(project: Project, agents: Path | None = None) -> Engine:
+def connect(project: Project, agents: Path | None = None, probed: Path | None = None) -> Engine:
     """Return the engine of a project; raises EngineUnreachableError with the remedy.
 
     `agents` is a private directory of devrun's own for the agents of containers; None: they get none.
+    `probed` is the file that keeps what was seen of images.
     """
-    return DockerEngine(find_connection(), project, agents)
+    return DockerEngine(find_connection(), project, agents, probed)
 
 
 class DockerEngine:
@@ -63,6 +64,7 @@ class DockerEngine:
         connection: Connection,
         project: Project,
         agents: Path | None = None,
+        probed: Path | None = None,
         *,
         code: Path = CODE,
         boot_patience_s: float = BOOT_PATIENCE_S,
@@ -74,7 +76,7 @@ class DockerEngine:
         self._network = Network(connection, project)
         self._containers = Containers(connection, project, self._network)
         self._sandboxes = Sandboxes(connection, project, self._containers)
-        self._probe = Probe(connection, project)
+        self._probe = Probe(connection, project, probed)
         self._inside = Inside(connection, project)
         self._before = Before(connection, project, self._containers)
         self._leftovers = Leftovers(connection, project)

@@ -72,14 +72,14 @@ class Inside:
     def exit_code(self, container: ContainerId, argv: Sequence[str], timeout_s: float) -> int | None:
         """Return what a command ends with; None where it does not end in time, and so goes on."""
         until = time.monotonic() + timeout_s
-        client = self._connection.client
+        calls = self._connection.calls
         with self._connection.asking("look into the container"):
-            made = client.exec_create(container, list(argv), stdout=True, stderr=True)["Id"]
+            made = calls.exec_create(container, argv, stderr=True)
             said = self._read_until(made, until)
-            found = client.exec_inspect(made)
+            found = calls.exec_inspect(made)
             while found["Running"] and time.monotonic() < until:
                 time.sleep(EXIT_PAUSE_S)
-                found = client.exec_inspect(made)
+                found = calls.exec_inspect(made)
         if NOT_STARTED in said:
             raise EngineError(explain(said)[0])
         return None if found["Running"] else int(found["ExitCode"])
@@ -105,9 +105,9 @@ class Inside:
 
     def _run(self, container: str, argv: Sequence[str]) -> str:
         """Return what a program writes to its standard output in a running container."""
-        client = self._connection.client
+        calls = self._connection.calls
         with self._connection.asking("look into the container"):
-            made = client.exec_create(container, list(argv), stdout=True, stderr=False)["Id"]
+            made = calls.exec_create(container, argv, stderr=False)
             with self._start(made, LOOK_TIMEOUT_S) as exchange:
                 frames = split_frames(exchange.chunks())
                 return b"".join(content for _, content in frames).decode("utf-8", "replace")

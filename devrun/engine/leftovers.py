@@ -22,22 +22,22 @@ class Leftovers:
 
     def __init__(self, connection: Connection, project: Project) -> None:
         self._connection = connection
-        self._client = connection.client
         self._project = project
 
     def remove_images(self) -> Removal:
         """Remove what was built: by its tags, or by its id where a later build took the tag."""
         with self._connection.asking("list images"):
-            found = self._client.images(filters={"label": [*labels.label_list(self._project), labels.IMAGE]})
+            asked = [*labels.label_list(self._project), labels.IMAGE]
+            found = self._connection.client.images(filters={"label": asked})
         names = [(name, entry["Id"]) for entry in found for name in self._names(entry)]
-        return self._remove(names, self._client.remove_image, "ancestor", "image")
+        return self._remove(names, self._connection.client.remove_image, "ancestor", "image")
 
     def remove_volumes(self) -> Removal:
         """Remove the named volumes, those too that the file no longer names."""
         with self._connection.asking("list volumes"):
-            found = self._client.volumes(filters={"label": labels.label_list(self._project)})
+            found = self._connection.client.volumes(filters={"label": labels.label_list(self._project)})
         names = [(volume["Name"], volume["Name"]) for volume in found.get("Volumes") or ()]
-        return self._remove(names, self._client.remove_volume, "volume", "volume")
+        return self._remove(names, self._connection.client.remove_volume, "volume", "volume")
 
     def _names(self, image: Mapping[str, Any]) -> list[str]:
         """Return what to remove an image by; what others build on ours has its labels, and their tag."""
@@ -65,6 +65,6 @@ class Leftovers:
     def _user(self, used_as: str, identity: str) -> str:
         """Return in words which container uses something, empty where none does."""
         with self._connection.asking("list containers"):
-            users = self._client.containers(all=True, filters={used_as: identity})
+            users = self._connection.client.containers(all=True, filters={used_as: identity})
         names = sorted(name.lstrip("/") for user in users for name in user["Names"])
         return f"container {names[0]} uses it" if names else ""

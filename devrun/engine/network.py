@@ -29,7 +29,7 @@ class Network:
         with self._lock, self._connection.asking(f'make network "{self._name}"'):
             found = [
                 network
-                for network in self._connection.client.networks(names=[self._name])
+                for network in self._connection.calls.networks([self._name])
                 if network["Name"] == self._name
             ]
             if not found:

@@ -73,7 +73,7 @@ class Oneoff:
             )
         try:
             with self._connection.asking("start the container"):
-                self._connection.client.start(self._container)
+                self._connection.calls.start(self._container)
         except RefusedError as refused:
             raise program_error(refused.message.partition(": ")[2]) or refused from refused
 

@@ -4,9 +4,11 @@ The look is a container that lives for some 0.2 s, without network, once for eac
 targets that start at once share it.
 """
 
+import hashlib
 import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 from devrun.config.project import Project, TargetConfig
 from devrun.config.words import leading_python
@@ -14,6 +16,7 @@ from devrun.core.values import ImageId
 from devrun.engine import labels
 from devrun.engine.connection import Connection, RefusedError
 from devrun.engine.plan import BYTECODE_PREFIX, ImageFacts, Python, needs_python
+from devrun.engine.probed import Probed
 
 PROBE_TIMEOUT_S = 20
 _PROBE = """
@@ -43,8 +46,10 @@ Key = tuple[ImageId, str, str, str | None, tuple[tuple[str, ...], ...]]
 class Probe:
     """Facts about images, each asked for once."""
 
-    def __init__(self, connection: Connection, project: Project) -> None:
+    def __init__(self, connection: Connection, project: Project, kept: Path | None = None) -> None:
+        """`kept` is the file that remembers, from run to run, what was seen."""
         self._connection = connection
+        self._probed = Probed(kept)
         self._project = project
         self._lock = threading.Lock()
         self._locks: dict[Key, threading.Lock] = {}
@@ -67,7 +72,7 @@ class Probe:
 
     def _said(self, image: ImageId) -> ImageFacts:
         with self._connection.asking("inspect image"):
-            said = self._connection.client.inspect_image(image)  # type: ignore[no-untyped-call]
+            said = self._connection.calls.inspect_image(image)
         config = said.get("Config") or {}
         return ImageFacts(
             id=image,
@@ -80,7 +85,17 @@ class Probe:
         )
 
     def _look(self, key: Key) -> Python | None:
-        """Return the first interpreter that answers, None where none does."""
+        """Return the first interpreter that answers, now or to an earlier run; None where none does."""
+        asked = hashlib.sha256(repr((key, _PROBE)).encode("utf-8", "surrogateescape")).hexdigest()
+        with self._lock:
+            known = self._probed.find(asked)
+        found = known or self._look_inside(key)
+        if found is not None and known is None:
+            with self._lock:
+                self._probed.keep(asked, found)
+        return found
+
+    def _look_inside(self, key: Key) -> Python | None:
         image, user, path, platform, interpreters = key
         for interpreter in interpreters:
             output = self._run(image, user, platform, (*interpreter, *_FLAGS, path, BYTECODE_PREFIX))

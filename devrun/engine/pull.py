@@ -7,13 +7,8 @@ to be there first. Credentials are read anew for each pull, as `docker login` ma
 import json
 import logging
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import docker.auth
-import docker.errors
-from docker.utils import parse_repository_tag
 
 from devrun.engine.cancellation import Cancellation
 from devrun.engine.connection import Connection
@@ -29,9 +24,6 @@ SILENCE_TIMEOUT_S = 120.0
 NOTHING = "scratch"
 """The one base that is no image."""
 _MEGABYTE = 1_000_000
-_HELPER_PREFIX = "docker-credential-"
-# What docker-py lets through for a configuration that is no JSON object, or not of the expected shape.
-_UNREADABLE = (docker.errors.DockerException, OSError, ValueError, AttributeError, TypeError)
 
 _REFUSED = re.compile(
     r"denied|unauthori[sz]ed|no basic auth|authentication required|incorrect username", re.I
@@ -85,12 +77,14 @@ def ensure_base(
 def pull(connection: Connection, wanted: Wanted, cancellation: Cancellation, progress: Report) -> None:
     """Pull an image, whether or not the engine has it; raises EngineError with the remedy."""
     log.info("pulling %s for %s", wanted.reference, wanted.place)
-    repository, tag = parse_repository_tag(wanted.reference)
+    from devrun.engine import credentials  # with docker-py, which most starts can do without
+
+    repository, tag = credentials.split(wanted.reference)
     # Without a tag the engine would pull every one of them.
     params = {"fromImage": repository, "tag": tag or "latest"}
     if wanted.platform:
         params["platform"] = wanted.platform
-    headers, trouble = _credentials(repository)
+    headers, trouble = credentials.header(repository)
     layers = Layers(wanted.step, progress)
     try:
         with cancellation.exchange(connection, f"pull {wanted.reference}") as exchange:
@@ -155,35 +149,11 @@ class Layers:
             self._progress(BuildProgress(0, 0, self._step, line))
 
 
-def _credentials(repository: str) -> tuple[dict[str, str], str]:
-    """Return the header with the user's credentials, and why there is none where that is a fault.
-
-    A credential helper that does not work must not keep a public image from being pulled.
-    """
-    try:
-        found = _find_credentials(repository)
-    except _UNREADABLE as error:
-        log.warning("docker's credentials cannot be read: %s", error)
-        return {}, f"docker's credentials cannot be read: {error}"
-    return ({"X-Registry-Auth": docker.auth.encode_header(found).decode()}, "") if found else ({}, "")
-
-
-def _find_credentials(repository: str) -> dict[str, str] | None:
-    registry, _ = docker.auth.resolve_repository_name(repository)
-    config = docker.auth.load_config()
-    if config.creds_store or config.cred_helpers:
-        store = config.get_credential_store(registry)
-        # docker-py would warn about it once for each pull, where no user looks.
-        if store and not shutil.which(f"{_HELPER_PREFIX}{store}"):
-            raise FileNotFoundError(f"{_HELPER_PREFIX}{store} is not installed")
-    found: dict[str, str] | None = config.resolve_authconfig(registry)
-    return found
-
-
 def _refusal(wanted: Wanted, message: str, trouble: str, *, known: bool) -> EngineError:
     cause, hint = explain(message.removeprefix(f"pull {wanted.reference}: "))
-    registry, _ = docker.auth.resolve_repository_name(parse_repository_tag(wanted.reference)[0])
-    where = "" if registry == docker.auth.INDEX_NAME else f" {registry}"
+    from devrun.engine import credentials
+
+    where = credentials.place(wanted.reference)
     if _REFUSED.search(message):
         cause = f"its registry refuses access ({cause})"
         hint = f"correct the name, or log in: docker login{where}"

@@ -250,7 +250,7 @@ def _cut_off(inspected: Inspected, sandbox: Inspected) -> str:
 def _ensure_image(connection: Connection) -> None:
     name = pause.reference(connection.architecture)
     with connection.asking("look for the image of network sandboxes"):
-        if connection.client.images(name=name):
+        if connection.calls.images({"reference": name}):
             return
     with connection.asking("load the image of network sandboxes"):
         said = connection.open(

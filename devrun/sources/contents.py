@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devrun.core.values import Broken
+from devrun.sources import parsed
 from devrun.sources.content import HashFile
 from devrun.sources.imports import Imports, Problem
 from devrun.sources.python_source import PythonSources
@@ -102,6 +103,16 @@ class Contents:
         if imports is None:
             self._check_syntax(path)
         return imports
+
+    def recall(self, place: Path) -> None:
+        """Take up what an earlier run found in the same contents; before the first question."""
+        self._sources = PythonSources(parsed.read(place))
+
+    def keep(self, place: Path) -> None:
+        """Have what was found kept for the next run, where that saves it some time."""
+        found, new = self._sources.found()
+        if new >= parsed.MANY:
+            parsed.write_soon(place, found)
 
     def _check_syntax(self, path: str) -> None:
         problem = self._sources.problem(path)

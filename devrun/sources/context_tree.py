@@ -62,6 +62,9 @@ class _Walk:
             mode = path.lstat().st_mode
         except (OSError, ValueError):
             return
+        yield from self._entries(name, path, mode)
+
+    def _entries(self, name: str, path: Path, mode: int) -> Iterator[Entry]:
         ignored = bool(name) and self.rules.excludes(name)
         if stat.S_ISDIR(mode):
             if not ignored or self.rules.may_reinclude_below(name):
@@ -73,18 +76,14 @@ class _Walk:
 
     def _below(self, directory: str, *, ignored: bool) -> Iterator[Entry]:
         empty = True
-        for child in _children(self.context / directory):
-            name = f"{directory}/{child}" if directory else child
-            if not self._skips(name):
-                for entry in self.entries(name):
+        for child, mode in _children(self.context / directory):
+            name = f"{directory}/{child.name}" if directory else child.name
+            if not stat.S_ISDIR(mode) or self.enters(name):
+                for entry in self._entries(name, child, mode):
                     empty = False
                     yield entry
         if empty and directory and not ignored:
             yield Entry(self.context / directory, directory, Kind.DIRECTORY)
-
-    def _skips(self, name: str) -> bool:
-        path = self.context / name
-        return path.is_dir() and not path.is_symlink() and not self.enters(name)
 
 
 def _is_behind_link(context: Path, name: str) -> bool:
@@ -96,8 +95,14 @@ def _is_below(name: str, directory: str) -> bool:
     return name != directory and (not directory or name.startswith(f"{directory}/"))
 
 
-def _children(directory: Path) -> list[str]:
+def _children(directory: Path) -> Iterator[tuple[Path, int]]:
+    """Yield what lies in a directory, by name, with its mode; what goes away meanwhile is left out."""
     try:
-        return sorted(child.name for child in directory.iterdir())
+        found = sorted(directory.iterdir(), key=lambda child: child.name)
     except OSError:
-        return []
+        return
+    for child in found:
+        try:
+            yield child, child.lstat().st_mode
+        except OSError:
+            continue

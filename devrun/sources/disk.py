@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
+from pathlib import Path
 
 from devrun.config.project import ImageName, Project, TargetName
 from devrun.core.events import DiskRead, FilesChanged, GitEnded, GitStarted, ProjectChanged, SourceChange
@@ -45,8 +46,15 @@ class Disk:
     """The files of one project. `start` looks for the first time; from then on a thread posts batches."""
 
     def __init__(
-        self, project: Project, post: Post, notice: Notice, died: Died, limits: Limits = LIMITS
+        self,
+        project: Project,
+        post: Post,
+        notice: Notice,
+        died: Died,
+        limits: Limits = LIMITS,
+        parsed: Path | None = None,
     ) -> None:
+        """`parsed` is the file that keeps what was parsed, from run to run."""
         self.project = project
         self._post = post
         self._notice = notice
@@ -55,6 +63,7 @@ class Disk:
         self._fingerprints = Fingerprints(project)
         self._snapshot = Snapshot(())
         self._contents = Contents(self._snapshot, ContentHashes(), str(project.root))
+        self._parsed = parsed
         self._runtimes: dict[ImageName, Runtime] = {}
         """Those that the closures were worked out with."""
         self._configuration = Configuration(project)
@@ -97,7 +106,11 @@ class Disk:
         for path in self._snapshot.missing:
             raise RootMissingError(path)
         self._runtimes = {image: self._find(image).runtime for image in self.project.images}
+        if self._parsed:
+            self._contents.recall(self._parsed)
         self._close_over(self._snapshot.files.keys())
+        if self._parsed:
+            self._contents.keep(self._parsed)
         self._is_read = True
         self._count()
 

@@ -144,10 +144,21 @@ def find_inputs(
             *search.problems,
         ),
         _reasons=search.reasons,
-        _holders={above: reason for file, reason in search.reasons.items() for above in file.parents},
+        _holders=_holders(search.reasons),
         _rules=rules,
         _ignored=ignored,
     )
+
+
+def _holders(reasons: dict[Path, str]) -> dict[Path, str]:
+    """Return the directories that lead to files, each with the reason of the last of these."""
+    found: dict[Path, str] = {}
+    for file, reason in reversed(reasons.items()):
+        for above in file.parents:
+            if above in found:
+                break  # and all that lies above it
+            found[above] = reason
+    return found
 
 
 def prebuilt_inputs(project: Project, image: PrebuiltImage, workdir: str | None) -> Inputs:

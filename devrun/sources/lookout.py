@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 
-from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError
+from devrun.sources.bell import Bell
+from devrun.sources.watcher import DirectoryGoneError, Watcher, WatcherError, watch
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Lookout:
         self._scan_s = 0.0
         self._look_at = 0.0
         self._failures = 0
-        self._wake = threading.Event()
+        self._bell = Bell()
         self.stop = threading.Event()
         """Set when all is to end; what waits in `look` ends with it."""
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -70,12 +71,12 @@ class Lookout:
 
     def wake(self) -> None:
         """Have everything looked at soon, from any thread."""
-        self._wake.set()
+        self._bell.ring()
 
     def close(self) -> None:
         """End the thread."""
         self.stop.set()
-        self._wake.set()
+        self._bell.ring()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
 
@@ -106,7 +107,7 @@ class Lookout:
         """Watch the directories that there are now, until there are others."""
         watched = dict(self._directories())
         try:
-            watcher = Watcher(watched)
+            watcher = watch(watched)
         except DirectoryGoneError:
             self._look(None)
             if self._directories() == watched:
@@ -131,9 +132,9 @@ class Lookout:
         while is_there and not self.stop.is_set() and self._directories() == watched:
             if watcher.is_partial:
                 self.look_again_soon()
-            hints = watcher.wait(self._look_at - time.monotonic(), self._wake)
-            if self._wake.is_set():
-                self._wake.clear()
+            hints = watcher.wait(self._look_at - time.monotonic(), self._bell)
+            if self._bell.is_set():
+                self._bell.silence()
                 hints = None
             if self.stop.is_set():
                 return
@@ -153,8 +154,8 @@ class Lookout:
             self._pause()
 
     def _pause(self) -> None:
-        self._wake.wait(self._poll_s)
-        self._wake.clear()
+        self._bell.wait(self._poll_s)
+        self._bell.silence()
         if not self.stop.is_set():
             self._look(None)
 

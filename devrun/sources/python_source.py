@@ -4,7 +4,7 @@ The container's Python may be another one, and has the last word on what does no
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,9 +19,10 @@ Found = TypeVar("Found")
 class PythonSources:
     """Owned by whoever looks at the disk."""
 
-    def __init__(self) -> None:
-        self._imports = _ByContent(imports_of)
-        self._problems = _ByContent(problem_in)
+    def __init__(self, remembered: Mapping[bytes, Imports] | None = None) -> None:
+        """`remembered` is what an earlier run found, by the hashes of contents."""
+        self._imports = _ByContent(imports_of, remembered or {})
+        self._problems = _ByContent(problem_in, {})
 
     def imports(self, path: str) -> Imports | None:
         """Return what a file may load; None where it cannot be read or does not parse."""
@@ -31,13 +32,21 @@ class PythonSources:
         """Return what in a file does not compile; None: it does, or cannot be read."""
         return self._problems(path)
 
+    def found(self) -> tuple[dict[bytes, Imports], int]:
+        """Return what the files asked for import, and how many of them had to be parsed for it."""
+        known = self._imports.known
+        return {key: imports for key, imports in known.items() if imports is not None}, self._imports.new
+
 
 class _ByContent(Generic[Found]):
     """What a function finds in the bytes of files."""
 
-    def __init__(self, find: Callable[[bytes], Found | None]) -> None:
+    def __init__(self, find: Callable[[bytes], Found | None], remembered: Mapping[bytes, Found]) -> None:
         self._find = find
-        self._known: dict[bytes, Found | None] = {}
+        self._remembered = remembered
+        self.known: dict[bytes, Found | None] = {}
+        self.new = 0
+        """How many were not remembered."""
 
     def __call__(self, path: str) -> Found | None:
         try:
@@ -45,8 +54,15 @@ class _ByContent(Generic[Found]):
         except OSError:
             return None
         key = hashlib.sha256(source).digest()
-        if key not in self._known:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = self._find(source)
-        return self._known[key]
+        if key not in self.known:
+            if len(self.known) >= MOST_KNOWN:
+                self.known.clear()
+            self.known[key] = self._work_out(key, source)
+        return self.known[key]
+
+    def _work_out(self, key: bytes, source: bytes) -> Found | None:
+        remembered = self._remembered.get(key)
+        if remembered is not None:
+            return remembered
+        self.new += 1
+        return self._find(source)

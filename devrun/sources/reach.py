@@ -164,6 +164,8 @@ class _View:
 
     def _refresh(self) -> None:
         """Bring what is known up to date with the files that lead elsewhere than before."""
+        if not self._forgotten:
+            return
         forgotten, self._forgotten = self._forgotten, {}
         turns = [
             _Turn(path, before, self._edges_of(path))

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 import pytest
 
 from devrun.config.find import root_key
-from devrun.control.door import Limits
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server

@@ -13,8 +13,8 @@ from queue import SimpleQueue
 import pytest
 
 from devrun.config.project import TargetName
-from devrun.control.door import Limits
 from devrun.control.feed import Feed, Reader
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.control.server import Server

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import pytest
 
 from devrun.control.client import Client
-from devrun.control.door import Limits
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server

@@ -12,8 +12,8 @@ from queue import SimpleQueue
 import pytest
 
 from devrun.control.client import Client
-from devrun.control.door import Limits
 from devrun.control.endpoints import Service
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import Server
@@ -188,7 +188,8 @@ def test_clients_that_vanish_leave_nothing(
 ) -> None:
     """Whether they said nothing, half a request, or did not wait for the answer."""
     assert Client.connect(place).status() == report
-    before = len(server._uvicorn.server_state.connections)
+    assert server._serving
+    before = len(server._serving.server_state.connections)
     for said in (b"", STATUS[:20], STATUS, STATUS * 5) * 20:
         with dial() as connection:
             connection.sendall(said)
@@ -201,4 +202,4 @@ def test_clients_that_vanish_leave_nothing(
 
     assert before == 0
     server.stop()
-    assert not server._uvicorn.server_state.connections
+    assert not server._serving.server_state.connections

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 import pytest
 
 from devrun.control.client import Client
-from devrun.control.door import Limits
+from devrun.control.limits import Limits
 from devrun.control.lock import Lock
 from devrun.control.place import Place
 from devrun.control.server import THREAD_NAME, Server
@@ -223,8 +223,9 @@ def test_the_death_of_the_thread_is_told(place: Place, lock: Lock) -> None:
         client.connect(str(place.socket))
         client.sendall(b"garbage\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 400"
-    assert server._uvicorn._loop
-    server._uvicorn._loop.call_soon_threadsafe(sys.exit, "out of luck")
+    assert server._serving
+    assert server._serving._loop
+    server._serving._loop.call_soon_threadsafe(sys.exit, "out of luck")
 
     assert str(deaths.get(timeout=LIMIT_S)) == "out of luck"
     server.stop()
@@ -239,8 +240,9 @@ def test_an_end_that_nobody_asked_for_is_told(place: Place, lock: Lock) -> None:
         client.connect(str(place.socket))
         client.sendall(b"garbage\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 400"
-    assert server._uvicorn._loop
-    server._uvicorn._loop.call_soon_threadsafe(server._uvicorn._leaving.set)
+    assert server._serving
+    assert server._serving._loop
+    server._serving._loop.call_soon_threadsafe(server._serving._leaving.set)
 
     assert str(deaths.get(timeout=LIMIT_S)) == "the control socket ended by itself"
     server.stop()

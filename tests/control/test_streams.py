@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from devrun.control.client import Client
-from devrun.control.door import Limits
+from devrun.control.limits import Limits
 from devrun.control.place import Place
 from devrun.control.server import Server
 from devrun.core.journal import Entry, LogLine, Missed

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import pytest
 
 from devrun.control.client import Client
-from devrun.control.door import OPEN_FILES, Limits
+from devrun.control.limits import OPEN_FILES, Limits
 from devrun.control.place import Place
 from devrun.control.server import Server
 from devrun.control.wire import decode, encode
@@ -187,7 +187,7 @@ def test_a_process_makes_room_for_a_thousand_waits() -> None:
 import resource, sys
 soft, hard = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-from devrun.control.door import Limits
+from devrun.control.limits import Limits
 limits = Limits.of_process()
 print(limits.connections, limits.waits, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """

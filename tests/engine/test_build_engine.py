@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from devrun.engine.building import OWN_HEREDOCS_VERSION
 from devrun.engine.connection import Connection
-from devrun.engine.images import OWN_HEREDOCS_VERSION
 from devrun.engine.lookup import look_up
 from devrun.errors import EngineError
 from tests.engine.builds import BASE, FROM, Workshop, open_workshop

@@ -303,7 +303,7 @@ def test_engines_without_sandboxes_do_as_before(bench: Bench, target: TargetConf
 def test_an_image_that_the_engine_does_not_take_is_no_hindrance(bench: Bench, target: TargetConfig) -> None:
     """The restarts make their network anew then."""
     with other_connection() as connection:
-        connection.client = Dying(connection.client, images=[])  # type: ignore[assignment]
+        connection.calls = Dying(connection.calls, images=[])  # type: ignore[assignment]
         connection.open = refuse  # type: ignore[method-assign]
         made = DockerEngine(connection, bench.project).recreate(target, bench.image, None)
 
@@ -316,9 +316,9 @@ class Killed(BaseException):
 
 
 class Dying:
-    """docker-py's client, until so many changing calls were made."""
+    """What asks the engine, until so many changing calls were made."""
 
-    CHANGES = ("create_container_from_config", "kill", "start", "remove_container", "rename")
+    CHANGES = ("create_container", "kill", "start", "remove_container", "rename")
 
     def __init__(self, client: Any, calls: int = 1000, **answers: object) -> None:
         self._client = client
@@ -375,7 +375,7 @@ def test_a_crash_at_any_call_of_a_swap_is_mended_by_the_next_start(
     for calls in range(20):
         wanted, other = other, wanted
         with other_connection() as mortal:
-            mortal.client = Dying(mortal.client, calls)  # type: ignore[assignment]
+            mortal.calls = Dying(mortal.calls, calls)  # type: ignore[assignment]
             try:
                 DockerEngine(mortal, bench.project).recreate(wanted, bench.image, container.id)
             except Killed:

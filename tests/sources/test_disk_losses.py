@@ -322,6 +322,7 @@ def test_an_unreadable_folder_is_said_and_hides_no_other(tmp_path: Path) -> None
     ended = run_apart(
         """
         digest_from_scratch(make_project(root))  # Imports, while the modules can be read.
+        import devrun.sources.inotify
         os.setgroups([]); os.setgid(65534); os.setuid(65534)
         with live(make_project(root)) as disk:
             disk.rest()
