@@ -1,6 +1,6 @@
 """How long a question for the status takes: as a command, and over the socket of a daemon that is busy.
 
-    .venv/bin/python benchmarks/status.py [QUESTIONS]
+    .venv/bin/python -m benchmarks.status [QUESTIONS]
 
 It needs an engine, and the image that DEVRUN_PYTHON_IMAGE names. The command is measured in turn with
 a Python that does nothing, since machines differ; the socket while an image is being built and two targets
