@@ -45,14 +45,14 @@ CHECK = Effort("check", 1, ("light",))
 def main() -> int:
     """Runs the command line and returns its exit code: 1 where an answer or the machinery is wrong."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         return render(arguments.render) if arguments.render else measure_and_tell(arguments)
     except BrokenError as broken:
         say(str(broken))
         return 1
     except KeyboardInterrupt:
-        say("interrupted: what was made is removed")
         return 130
 
 
@@ -83,7 +83,10 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Ends the run as Ctrl-C does: everything is removed on the way out."""
+    """Ends the run, and lets nothing disturb what is removed on the way out."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    say("interrupted: removing what was made")
     raise KeyboardInterrupt
 
 

@@ -10,7 +10,7 @@ from benchmarks.figures import SAVE, Run, Series, readable
 from benchmarks.goals import goal
 
 WIDTH = 760
-LEFT = 210
+LEFT = 235
 """Where the bars begin, behind the names."""
 RIGHT = 70
 """What is kept free for the figure behind the longest bar."""
