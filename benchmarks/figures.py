@@ -26,7 +26,7 @@ class Series:
     unit: str
     samples: tuple[float, ...]
     wrong: int = 0
-    """Answers of old code by a process that began after the save; none is right."""
+    """Saves whose old code answered once more before the new one, in a process begun after the save."""
     lost: int = 0
     """Saves whose code never answered, so that they have no sample."""
 

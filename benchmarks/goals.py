@@ -18,6 +18,10 @@ GOALS = (
     Goal(SAVE, 'devrun, reload = "container"', 0.30),
     Goal(SAVE, 'devrun, reload = "process"', 0.14),
     Goal(SAVE, 'devrun, reload = "warm"', 0.045),
+    Goal("unchanged build", "devrun", 0.15),
+    Goal("idle", "of a core", 0.2),
+    Goal("idle", "resident memory", 80),
+    Goal("idle", "written", 0),
 )
 
 

@@ -1,36 +1,68 @@
-"""The figures beside the saves: start-up, builds, watch latency, scale and idle."""
+"""The figures beside the saves: builds and idle, start-up, watch latency and scale."""
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from benchmarks.figures import Series
 from benchmarks.progress import say
 
+Figures: TypeAlias = Mapping[str, float | Sequence[float] | Mapping[str, float]]
+"""Samples by name and unit ("docker build, s"), or for each name a few figures ("median ms")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A figure's module: its name, what measures so many rounds, and how many they are."""
+    """A module that measures: what it is called in tables, and how many rounds by effort; none: left out."""
 
+    module: str
     what: str
-    measure: Callable[[int], Mapping[str, Sequence[float]]]
-    rounds: Mapping[str, int]
-    """By effort."""
+    full: int
+    quick: int
+    check: int
+
+    def rounds(self, effort: str) -> int:
+        """How many rounds an effort gets."""
+        return {"full": self.full, "quick": self.quick, "check": self.check}[effort]
+
+    def measure(self, rounds: int) -> Figures:
+        """Measures so many rounds."""
+        module = importlib.import_module(f"benchmarks.{self.module}")
+        found: Callable[[int], Figures] = module.measure
+        return found(rounds)
+
+    def is_there(self) -> bool:
+        """Tells whether the module is in this checkout."""
+        return importlib.util.find_spec(f"benchmarks.{self.module}") is not None
 
 
-OTHERS: tuple[Other, ...] = ()
+OTHERS = (
+    Other("startup", "start-up", full=15, quick=3, check=1),
+    Other("builds", "unchanged build", full=20, quick=5, check=1),
+    Other("watching", "watch latency", full=50, quick=10, check=0),
+    Other("scale", "scale", full=50, quick=10, check=0),
+    Other("idle", "idle", full=60, quick=10, check=1),
+)
 
 
 def measure(effort: str) -> list[Series]:
-    """Measures all others, one after the other."""
+    """Measures all that an effort has rounds for, one after the other."""
     found = []
     for other in OTHERS:
-        say(other.what)
-        samples = other.measure(other.rounds[effort])
-        found += [series(other.what, name, values) for name, values in samples.items()]
+        rounds = other.rounds(effort)
+        if rounds and other.is_there():
+            say(other.what)
+            for name, figures in other.measure(rounds).items():
+                found += series(other.what, name, figures)
     return found
 
 
-def series(what: str, name: str, values: Sequence[float]) -> Series:
-    """The series of a figure whose name ends with its unit: "docker compose up -d, s"."""
+def series(what: str, name: str, figures: float | Sequence[float] | Mapping[str, float]) -> list[Series]:
+    """The series of a figure: one, or one for each of those that it consists of."""
+    if isinstance(figures, Mapping):
+        parts = {part.rpartition(" "): value for part, value in figures.items()}
+        return [Series(what, f"{name}: {part[0]}", part[2], (value,)) for part, value in parts.items()]
     who, _, unit = name.rpartition(", ")
-    return Series(what, who, unit, tuple(values))
+    samples = (figures,) if isinstance(figures, float) else tuple(figures)
+    return [Series(what, who, unit, samples) if who else Series(what, name, "s", samples)]

@@ -50,7 +50,8 @@ def series(what: str, who: str, taken: Iterable[Taken]) -> Series:
     """The series of what was measured, saves without an answer counted."""
     taken = list(taken)
     samples = tuple(one.seconds for one in taken if one.seconds is not None)
-    return Series(what, who, "s", samples, sum(one.wrong > 0 for one in taken), len(taken) - len(samples))
+    wrong = sum(one.wrong > 0 and one.seconds is not None for one in taken)
+    return Series(what, who, "s", samples, wrong, len(taken) - len(samples))
 
 
 def measure(

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from benchmarks import others
 from benchmarks.figures import Run, Series, ratio, readable
 from benchmarks.goals import goal, verdict
 from benchmarks.machine import this_machine
@@ -115,3 +116,15 @@ def test_the_terminal_shows_one_table_of_saves_and_one_of_each_other_figure(run:
 def test_only_devruns_own_wrong_answers_are_faults(run: Run) -> None:
     """A peer that serves old code is a figure of the run; no time is a fault."""
     assert faults(run) == [f"{WARM}: second save, light program: 0 with old code, 1 without an answer"]
+
+
+def test_other_figures_become_series_by_name_and_unit() -> None:
+    """Samples, a single figure, and figures that belong together are all told apart."""
+    (build,) = others.series("builds", "docker build, 500 files, s", [1.0, 2.0])
+    assert (build.who, build.unit, build.samples) == ("docker build, 500 files", "s", (1.0, 2.0))
+    assert others.series("start-up", "devrun", 0.5) == [Series("start-up", "devrun", "s", (0.5,))]
+    small = others.series("scale", "small", {"median ms": 4.0, "memory MiB": 2.0})
+    assert [(one.who, one.unit, one.median) for one in small] == [
+        ("small: median", "ms", 4.0),
+        ("small: memory", "MiB", 2.0),
+    ]
