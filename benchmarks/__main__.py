@@ -38,7 +38,7 @@ class Effort:
 
 
 FULL = Effort("full", 30)
-QUICK = Effort("quick", 4)
+QUICK = Effort("quick", 3)
 CHECK = Effort("check", 1, ("light",))
 
 

@@ -40,8 +40,8 @@ class Other:
 OTHERS = (
     Other("startup", "start-up", full=15, quick=3, check=1),
     Other("builds", "unchanged build", full=20, quick=5, check=1),
-    Other("watching", "watch latency", full=50, quick=10, check=0),
-    Other("scale", "scale", full=50, quick=10, check=0),
+    Other("watching", "watch latency", full=50, quick=5, check=0),
+    Other("scale", "scale", full=50, quick=5, check=0),
     Other("idle", "idle", full=60, quick=10, check=1),
 )
 

@@ -97,7 +97,9 @@ def test_targets_start_one_after_the_other_and_are_waited_for(project: Sandbox) 
     assert project.containers() == [report.targets["db"].container]
 
     project.write("data/disk", "")
-    report = project.until(lambda report: "answers 503" in report.targets["web"].unready, "the server's answer")
+    report = project.until(
+        lambda report: "answers 503" in report.targets["web"].unready, "the server's answer"
+    )
     assert report.targets["web"].unready == "GET /health answers 503"
     assert report.targets["seed"].exit_code == 0
     waited = project.devrun("wait", "--timeout", "1")
