@@ -70,7 +70,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benchmarks/run",
         description="Measures devrun and what people use instead, in turn in one run.",
-        epilog=f"Without an option: all figures, about 20 minutes; written to {RESULTS.relative_to(ROOT)}/.",
+        epilog=f"Without an option: all figures, half an hour; written to {RESULTS.relative_to(ROOT)}/.",
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--quick", action="store_true", help="all figures with few rounds, within 5 minutes")

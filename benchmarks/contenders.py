@@ -30,6 +30,11 @@ class Place:
     image: str
 
     @property
+    def own_name(self) -> str:
+        """How the name of its container begins."""
+        return f"devrun-benchmark-{self.run}-{self.folder.name}"
+
+    @property
     def log(self) -> Path:
         """Where its programs write to: outside of the folder that is watched."""
         return self.folder.with_suffix(".log")
@@ -69,9 +74,11 @@ def first_answer(place: Place) -> Answer:
 
 
 def end_of_log(place: Place) -> str:
-    """The last lines that the contender's programs wrote."""
+    """The last lines that the contender's programs wrote, and that its container did."""
     text = place.log.read_text(errors="replace") if place.log.exists() else ""
-    return "\n".join(text.splitlines()[-20:])
+    for container in place.engine.containers.list(all=True, filters={"name": place.own_name}):
+        text += container.logs(tail=20).decode(errors="replace")
+    return "\n".join(text.splitlines()[-40:])
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def compose_watch(place: Place) -> Iterator[AfterSave]:
     """Runs `docker compose watch`, which copies the saved file and restarts the container."""
     file = place.folder.with_suffix(".yaml")
     compose = [*(compose_command() or []), "--project-directory", str(place.folder), "-f", str(file)]
-    content = COMPOSE.format(name=name(place), label=LABEL, run=place.run, port=place.port, inner=PORT)
+    content = COMPOSE.format(name=place.own_name, label=LABEL, run=place.run, port=place.port, inner=PORT)
     file.write_text(content)
     (place.folder / "Dockerfile").write_text(DOCKERFILE.format(image=place.image))
     (place.folder / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
@@ -128,7 +128,7 @@ def container(place: Place, command: list[str]) -> Iterator[None]:
     made = place.engine.containers.run(
         place.image,
         command,
-        name=name(place),
+        name=place.own_name,
         detach=True,
         init=True,
         labels={LABEL: place.run},
@@ -141,15 +141,9 @@ def container(place: Place, command: list[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        place.log.write_bytes(place.log.read_bytes() if place.log.exists() else b"" + made.logs(tail=50))
         made.remove(force=True, v=True)
 
 
 def restart_command(place: Place) -> list[str]:
     """Returns the command that restarts the place's container, whose program ends by the signal."""
-    return ["docker", "restart", "--time", "2", name(place)]
-
-
-def name(place: Place) -> str:
-    """Returns the name of the place's container or project."""
-    return f"devrun-benchmark-{place.run}-{place.folder.name}"
+    return ["docker", "restart", "--time", "2", place.own_name]
