@@ -19,8 +19,10 @@ GOALS = (
     Goal(SAVE, 'devrun, reload = "process"', 0.14),
     Goal(SAVE, 'devrun, reload = "warm"', 0.045),
     Goal("unchanged build", "devrun", 0.15),
-    Goal("idle", "of a core", 0.2),
-    Goal("idle", "resident memory", 80),
+    Goal("watch latency", "10000 files: median", 15),
+    Goal("scale", "large: start", 2),
+    Goal("idle", "processor", 0.2),
+    Goal("idle", "memory", 80),
     Goal("idle", "written", 0),
 )
 

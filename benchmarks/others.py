@@ -10,6 +10,8 @@ from benchmarks.progress import say
 
 Figures: TypeAlias = Mapping[str, float | Sequence[float] | Mapping[str, float]]
 """Samples by name and unit ("docker build, s"), or for each name a few figures ("median ms")."""
+UNITS = ("s", "ms", "%", "MiB", "bytes", "1/s")
+"""A name that ends with none of them is of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Other:
 OTHERS = (
     Other("startup", "start-up", full=15, quick=3, check=1),
     Other("builds", "unchanged build", full=20, quick=5, check=1),
+    Other("building", "parts of a build", full=10, quick=0, check=0),
     Other("watching", "watch latency", full=50, quick=5, check=0),
     Other("scale", "scale", full=50, quick=5, check=0),
     Other("idle", "idle", full=60, quick=10, check=1),
@@ -61,8 +64,9 @@ def measure(effort: str) -> list[Series]:
 def series(what: str, name: str, figures: float | Sequence[float] | Mapping[str, float]) -> list[Series]:
     """The series of a figure: one, or one for each of those that it consists of."""
     if isinstance(figures, Mapping):
-        parts = {part.rpartition(" "): value for part, value in figures.items()}
-        return [Series(what, f"{name}: {part[0]}", part[2], (value,)) for part, value in parts.items()]
-    who, _, unit = name.rpartition(", ")
-    samples = (figures,) if isinstance(figures, float) else tuple(figures)
-    return [Series(what, who, unit, samples) if who else Series(what, name, "s", samples)]
+        return [one for part, value in figures.items() for one in series(what, f"{name}: {part}", value)]
+    samples = tuple(figures) if isinstance(figures, Sequence) else (float(figures),)
+    who, _, unit = name.rpartition(" ")
+    return [
+        Series(what, who.rstrip(","), unit, samples) if unit in UNITS else Series(what, name, "s", samples)
+    ]

@@ -122,7 +122,8 @@ def test_other_figures_become_series_by_name_and_unit() -> None:
     """Samples, a single figure, and figures that belong together are all told apart."""
     (build,) = others.series("builds", "docker build, 500 files, s", [1.0, 2.0])
     assert (build.who, build.unit, build.samples) == ("docker build, 500 files", "s", (1.0, 2.0))
-    assert others.series("start-up", "devrun", 0.5) == [Series("start-up", "devrun", "s", (0.5,))]
+    assert others.series("start-up", "devrun, none", 0.5) == [Series("start-up", "devrun, none", "s", (0.5,))]
+    assert others.series("idle", "processor %", 0) == [Series("idle", "processor", "%", (0.0,))]
     small = others.series("scale", "small", {"median ms": 4.0, "memory MiB": 2.0})
     assert [(one.who, one.unit, one.median) for one in small] == [
         ("small: median", "ms", 4.0),
