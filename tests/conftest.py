@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import coverage
 import pytest
 
 from devrun.engine.buildx import find_buildx
@@ -24,6 +25,17 @@ def connection() -> Iterator[Connection]:
         pytest.skip(str(error))
     yield made
     made.close()
+
+
+@pytest.fixture
+def unmeasured() -> Iterator[None]:
+    """Which lines run is not measured: that would take longer than the test, and plain ones run them, too."""
+    measuring = coverage.Coverage.current()
+    if measuring is not None:
+        measuring.stop()
+    yield
+    if measuring is not None:
+        measuring.start()
 
 
 @pytest.fixture

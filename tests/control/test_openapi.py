@@ -62,6 +62,7 @@ api = schemathesis.openapi.from_asgi(
 )
 
 
+@pytest.mark.usefixtures("unmeasured")
 @api.parametrize()
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_document_describes(case: schemathesis.Case) -> None:  # type: ignore[type-arg]

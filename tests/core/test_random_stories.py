@@ -237,6 +237,7 @@ class Teller:
         return [d.kind for d in decisions if isinstance(d, Hold) and d.kind in resting]
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("block", range(10))
 @pytest.mark.parametrize("failures", [False, True], ids=["sound", "failing"])
 def test_every_story_ends_with_the_newest_source_in_the_newest_image(block: int, *, failures: bool) -> None:
@@ -258,6 +259,7 @@ def test_every_story_ends_with_the_newest_source_in_the_newest_image(block: int,
             assert set(story.state.images) == set(story.project.images), seed
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_restful_story_stays_at_rest() -> None:
     """Asking again and again does nothing: looking at a settled project finds no work."""
     for seed in range(100):

@@ -246,6 +246,17 @@ def test_an_answer_of_an_older_revision_does_not_count(story: Story) -> None:
     assert story.settle()[-1] == "target web: up to date"
 
 
+def test_a_look_that_the_engine_refuses_is_taken_again_after_a_pause(story: Story) -> None:
+    """Until then its error is shown."""
+    story.tell(ContainerTouched(story.now, WEB))
+    story.finish(story.begin(InspectTarget), Failed("inspect container: no"))
+
+    assert story.due() == []
+    assert story.holds()["web"] == "inspect container: no"
+    story.tell(TimePassed(story.passed(0.2)))
+    assert story.settle() == ["target web: up to date"]
+
+
 def test_a_crash_during_a_restart_is_seen_after_it(story: Story) -> None:
     """What the engine tells during an action is looked at when the action ends."""
     story.changed("app.py")

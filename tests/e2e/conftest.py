@@ -174,13 +174,12 @@ class Sandbox:
 
     def close(self) -> None:
         """Leave nothing behind."""
-        if self.daemon and self.daemon.poll() is None:
+        down = self.devrun("down")
+        if self.daemon:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.daemon.send_signal(signal.SIGINT)
                 self.daemon.wait(20)
             self.daemon.kill()
             self.daemon.wait()
-        down = self.devrun("down")
         for image in self.engine.images(filters={"label": [f"dev.devrun.root={self.key}"]}):
             for tag in image["RepoTags"] or ():
                 self.engine.remove_image(tag)

@@ -114,6 +114,7 @@ def loaded(project: Real, root: Path, place: Path) -> frozenset[str]:
     return run.loaded
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("project", PROJECTS.values(), ids=PROJECTS.keys())
 def test_what_a_run_loads_is_in_the_closure(project: Real, tmp_path: Path) -> None:
     """A change of any of these files restarts the target, by a chain of imports and not as nobody's file."""

@@ -34,6 +34,7 @@ def step(dice: random.Random, root: Path) -> dict[str, str | None]:
     return edits
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", range(2))
 def test_after_any_edits_the_digests_are_what_a_new_look_gives(tmp_path: Path, seed: int) -> None:
     """And a target is told of its changes: those of files that count, and of nothing else."""

@@ -304,6 +304,7 @@ def edit_at_random(root: Path, dice: random.Random, number: int) -> None:
             (root / f"n{number}.py").write_text("")
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_after_five_hundred_random_edits_the_digest_is_that_of_the_disk(tmp_path: Path, seed: int) -> None:
     """Whatever hints were lost, doubled or late."""

@@ -196,6 +196,7 @@ def test_several_workdirs_are_learned_at_once(tmp_path: Path) -> None:
         assert early == []
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_the_watcher_does_not_wait_for_a_search(tmp_path: Path) -> None:
     """Workers that search for inputs all the time keep no edit waiting, and nothing dies."""
     files = {f"data/d{number}.txt": "x" for number in range(2000)}
@@ -218,6 +219,7 @@ def test_the_watcher_does_not_wait_for_a_search(tmp_path: Path) -> None:
             thread.join()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_one_edit_among_many_files_is_decided_at_once(tmp_path: Path) -> None:
     """5,000 Python files under the mount, 25,000 build inputs: what one edit means costs few milliseconds."""
     for number in range(5000):

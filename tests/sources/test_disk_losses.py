@@ -148,6 +148,7 @@ def test_edits_go_on_while_a_mount_outside_is_missing(tmp_path: Path) -> None:
         disk.await_notice("root", "")
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_flood_of_files_hides_no_edit(disk: Live) -> None:
     """The system's queue overflows, and what it drops is found by looking."""
 
@@ -169,6 +170,7 @@ def test_a_flood_of_files_hides_no_edit(disk: Live) -> None:
     assert disk.digests[WEB] == digest_from_scratch(disk.project)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_pause_of_the_process_hides_no_edit(tmp_path: Path) -> None:
     """Stopped by SIGSTOP while the queue overflows, it sees the last edit all the same."""
     write(tmp_path, FILES)

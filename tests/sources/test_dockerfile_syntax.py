@@ -155,6 +155,7 @@ piece = st.sampled_from(
 )
 
 
+@pytest.mark.usefixtures("unmeasured")
 @given(st.lists(piece, max_size=25).map(lambda pieces: "FROM a" + "".join(pieces)))
 @example("FROM a${a:-b")
 @settings(max_examples=600, deadline=None)
@@ -168,6 +169,7 @@ def test_any_file_reads_as_buildkit_reads_it(text: str) -> None:
     assert seen(text) == judged(text)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @given(st.text(alphabet=st.sampled_from("FROMRUN a\n\\#<E'\"$`[]{}\r\t=-"), max_size=60))
 @settings(max_examples=300, deadline=None)
 def test_no_text_crashes_the_parser(text: str) -> None:

@@ -199,6 +199,7 @@ def move_in(disk: Live, name: str = "new") -> None:
     (disk.root.parent / name).rename(disk.root / name)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_checkout_of_2000_files_is_one_batch_between_its_start_and_its_end(
     repository: Path, gate: Path
 ) -> None:

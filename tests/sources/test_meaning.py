@@ -579,6 +579,7 @@ PROPERTY = settings(
 seeds = st.integers(0, 2**32)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @PROPERTY
 @given(st.data(), dockerfiles(), seeds)
 def test_dockerfiles_of_one_meaning_have_one_fingerprint(
@@ -598,6 +599,7 @@ def test_dockerfiles_of_one_meaning_have_one_fingerprint(
     assert (found(other) == first) is (other.meaning() == dockerfile.meaning())
 
 
+@pytest.mark.usefixtures("unmeasured")
 @PROPERTY
 @given(st.data(), requirement_files(), seeds)
 def test_requirements_of_one_meaning_have_one_fingerprint(
@@ -617,6 +619,7 @@ def test_requirements_of_one_meaning_have_one_fingerprint(
     assert (found(other) == first) is (other == wanted)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @PROPERTY
 @given(st.data(), installations(), seeds)
 def test_installations_of_one_meaning_have_one_fingerprint(

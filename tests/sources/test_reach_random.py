@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def check_chain(reference: Reference, entry: Entry, reach: Reach, path: str) -> 
         assert all(below in reference.leads(entry.roots, above)[0] for above, below in steps)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @given(st.dictionaries(paths, imports, max_size=12), st.lists(edits, max_size=12))
 @settings(deadline=None, max_examples=150)
 def test_after_any_edits_the_graph_is_as_if_made_anew(
