@@ -1,6 +1,6 @@
 """How long a save takes to be decided: from the look at the saved file to the event that says what it means.
 
-    .venv/bin/python benchmarks/decision.py [FILES] [EDITS]
+    .venv/bin/python -m benchmarks.decision [FILES] [EDITS]
 
 It makes a project of so many modules with ten imports each, and prints medians in milliseconds: of the first
 look at everything, and of edits that leave a module's imports as they are, or add one.

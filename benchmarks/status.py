@@ -1,6 +1,6 @@
 """How long a question for the status takes: as a command, and over the socket of a daemon that is busy.
 
-    .venv/bin/python benchmarks/status.py [QUESTIONS]
+    .venv/bin/python -m benchmarks.status [QUESTIONS]
 
 It needs an engine, and the image that DEVRUN_PYTHON_IMAGE names. The command is measured in turn with
 a Python that does nothing, since machines differ; the socket while an image is being built and two targets
@@ -31,7 +31,8 @@ def main() -> None:
     """Measures, and prints a line for each kind."""
     questions = int((*sys.argv[1:], "1000")[0])
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder).resolve()
+        root = Path(folder).resolve() / "project"
+        root.mkdir()
         (root / "Dockerfile").write_text(QUIET)
         (root / "devrun.toml").write_text('[targets]\none = "flood.py"\ntwo = "flood.py"\n')
         (root / "flood.py").write_text("import signal\nsignal.pause()\n")
@@ -49,26 +50,29 @@ def main() -> None:
 @contextmanager
 def watched(root: Path) -> Iterator[Client]:
     """Runs a daemon, and gives a client of it once all is at rest."""
-    log = (root / ".." / f"{root.name}.log").open("wb")
+    log = root.with_suffix(".log").open("wb")
     command = [sys.executable, "-m", "devrun", "-C", str(root), "watch"]
-    daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+    nothing = subprocess.DEVNULL
+    # Ctrl-C is ours: it is told what to remove.
+    daemon = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=log, start_new_session=True)
     try:
-        yield found(root)
+        yield found(root, daemon)
     finally:
         subprocess.run([*command[:-1], "down", "--images"], check=True, stderr=subprocess.DEVNULL)
         daemon.wait()
         log.close()
 
 
-def found(root: Path) -> Client:
+def found(root: Path, daemon: "subprocess.Popen[bytes]") -> Client:
     """Returns a client of the project's daemon, once all is at rest."""
-    while True:
+    while daemon.poll() is None:
         try:
             client = Client.find(root)
             client.wait()
             return client
         except NotRunningError:
             time.sleep(0.05)
+    raise RuntimeError(f"devrun watch ended with {daemon.returncode}")
 
 
 def commands(root: Path) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a machine ready for devrun's tests and its demo: environment, engine, base image.
+"""Makes a machine ready for devrun's tests, its demo and its benchmarks: environment, engine, base image.
 
 `machine.py prepare` makes the checkout's `.venv`, finds a container engine (or, as root on Debian and
 Ubuntu, installs and starts Docker), finds a Python base image (or makes one), and prints what the caller
@@ -73,13 +73,16 @@ STAND_IN_LEFT_OUT = (
     "/usr/share/lintian/*",
 )
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-# Of a suite after the one that runs, which has no buildx; it needs nothing but its libc.
-BUILDX_SUITE = "trixie"
-BUILDX_PACKAGE = "docker-buildx"
-BUILDX_PLUGIN = Path("usr/libexec/docker/cli-plugins/docker-buildx")
+# Of a suite after the one that runs, which has no buildx; they need nothing but its libc.
+PLUGIN_SUITE = "trixie"
+PLUGINS = {
+    name: Path(f"usr/libexec/docker/cli-plugins/docker-{name}")  # The package is called as the file is.
+    for name in ("buildx", "compose")
+}
+WATCHDOG = "watchdog>=6"
 DEBIAN_MIRROR = "http://deb.debian.org/debian"
 DEBIAN_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-FETCH_BUILDX = """
+FETCH_PACKAGE = """
 cd "$1"
 apt() {
   apt-get -q -o Dir::Etc::SourceList="$PWD/sources.list" -o Dir::Etc::SourceParts=/dev/null \\
@@ -116,7 +119,7 @@ def main() -> int:
     arguments = parse_arguments()
     try:
         refuse_old_python()
-        exports = prepare(engine=not arguments.no_engine)
+        exports = prepare(engine=not arguments.no_engine, benchmarks=arguments.benchmarks)
     except MachineError as missing:
         return report(missing)
     for name, value in exports.items():
@@ -133,14 +136,19 @@ def report(missing: MachineError) -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """Returns the parsed command line."""
-    parser = argparse.ArgumentParser(description="Makes this machine ready for devrun's tests and demo.")
+    parser = argparse.ArgumentParser(
+        description="Makes this machine ready for devrun's tests, demo, benchmarks."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("prepare", help="prepare, and print the variables to export")
     command.add_argument("--no-engine", action="store_true", help="prepare the Python environment only")
+    command.add_argument(
+        "--benchmarks", action="store_true", help="prepare what devrun is compared with, too"
+    )
     return parser.parse_args()
 
 
-def prepare(*, engine: bool) -> dict[str, str]:
+def prepare(*, engine: bool, benchmarks: bool = False) -> dict[str, str]:
     """Makes everything ready and returns the environment variables that lead to it.
 
     The Python environment comes first, so that it is there even where the engine is not.
@@ -151,9 +159,10 @@ def prepare(*, engine: bool) -> dict[str, str]:
     with one_at_a_time(LOCK_FILE):
         host = find_engine() or set_up_engine()
         image = python_image(Engine(host))
-        buildx = buildx_folder()
+        buildx = plugin_folder("buildx")
+        compared = what_is_compared() if benchmarks else {}
     say(f"engine {host}, base image {image}")
-    exports = {"DEVRUN_PYTHON_IMAGE": image}
+    exports = {"DEVRUN_PYTHON_IMAGE": image, **compared}
     if buildx:
         exports["DEVRUN_TEST_BUILDX"] = str(buildx)
     if host != DEFAULT_HOST or "DOCKER_HOST" in os.environ:
@@ -461,31 +470,36 @@ def import_stand_in(engine: Engine, archive: Path, recipe: str) -> None:
         raise MachineError(f"{STAND_IN_IMAGE} was not imported: {error}", "see the engine's log") from error
 
 
-# The client for builds that need a session
+# Plugins of the docker client
 
 
-def buildx_folder() -> Path | None:
-    """Returns a folder with docker's buildx plugin; None where it is installed, or not to be had.
+def plugin_folder(name: str) -> Path | None:
+    """Returns a folder with a plugin of docker's client; None where it is installed, or not to be had.
 
     It is not installed: the machine's own docker is left as it is.
     """
     client = shutil.which("docker")
-    if client and not subprocess.run([client, "buildx", "version"], capture_output=True).returncode:
+    if client and not subprocess.run([client, name, "version"], capture_output=True).returncode:
         return None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / f"devrun-machine/buildx-{BUILDX_SUITE}"
-    if not (folder / BUILDX_PLUGIN.name).is_file():
+    folder = cache_folder() / f"{name}-{PLUGIN_SUITE}"
+    if not (folder / PLUGINS[name].name).is_file():
         if not may_install():
-            say("no docker buildx: the tests that need it are skipped")
+            say(f"no docker {name}: what needs it is left out")
             return None
-        fetch_buildx(folder)
+        fetch_plugin(PLUGINS[name], folder)
     return folder
 
 
-def fetch_buildx(folder: Path) -> None:
+def cache_folder() -> Path:
+    """Returns where that lies which is made once and installed nowhere."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "devrun-machine"
+
+
+def fetch_plugin(plugin: Path, folder: Path) -> None:
     """Unpacks the plugin from its Debian package, by lists of packages that are thrown away again."""
     started = time.monotonic()
-    say(f"fetching {BUILDX_PACKAGE}")
+    package = plugin.name
+    say(f"fetching {package}")
     if not DEBIAN_KEYS.is_file():
         apt_install("debian-archive-keyring")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -494,11 +508,27 @@ def fetch_buildx(folder: Path) -> None:
         for part in ("lists/partial", "cache/archives/partial", "unpacked"):
             (work / part).mkdir(parents=True)
         sources = work / "sources.list"
-        sources.write_text(f"deb [signed-by={DEBIAN_KEYS}] {DEBIAN_MIRROR} {BUILDX_SUITE} main\n")
-        run(["sh", "-ec", FETCH_BUILDX, "sh", str(work), BUILDX_PACKAGE], f"fetching {BUILDX_PACKAGE}")
+        sources.write_text(f"deb [signed-by={DEBIAN_KEYS}] {DEBIAN_MIRROR} {PLUGIN_SUITE} main\n")
+        run(["sh", "-ec", FETCH_PACKAGE, "sh", str(work), package], f"fetching {package}")
         folder.mkdir(exist_ok=True)
-        (work / "unpacked" / BUILDX_PLUGIN).replace(folder / BUILDX_PLUGIN.name)
-    say(f"fetched {BUILDX_PACKAGE} in {seconds_since(started)}")
+        (work / "unpacked" / plugin).replace(folder / plugin.name)
+    say(f"fetched {package} in {seconds_since(started)}")
+
+
+# What devrun is compared with
+
+
+def what_is_compared() -> dict[str, str]:
+    """Returns the variables that lead benchmarks to what they run on this machine: compose and watchdog."""
+    folder = cache_folder() / f"watchdog-{python_version()}"
+    if not (folder / "watchdog").is_dir():
+        pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        run([*pip, "--target", str(folder), WATCHDOG], f"installing {WATCHDOG}")
+    exports = {"DEVRUN_BENCH_WATCHDOG": str(folder)}
+    compose = plugin_folder("compose")
+    if compose:
+        exports["DEVRUN_BENCH_COMPOSE"] = str(compose)
+    return exports
 
 
 # The engine's API
