@@ -72,6 +72,30 @@ def ignore_matcher(pattern: str) -> Matcher:
     return lambda path: found.fullmatch(path) is not None
 
 
+@lru_cache(maxsize=64)
+def any_matcher(patterns: tuple[str, ...]) -> Matcher:
+    """Return the test of whether one of several patterns matches: `ignore_matcher` of all in a few steps."""
+    kinds: dict[str, list[str]] = {"exact": [], "prefix": [], "suffix": [], "regex": []}
+    for pattern in patterns:
+        ignore_matcher(pattern)  # It refuses what is no pattern.
+        kind, regex = _compile(pattern)
+        kinds[kind].append(f"(?:{_python_regex(regex)})" if kind == "regex" else pattern)
+    exact, suffixes = frozenset(kinds["exact"]), tuple(pattern[2:] for pattern in kinds["suffix"])
+    prefixes = tuple(pattern[:-2] for pattern in kinds["prefix"])
+    regexes = re.compile("|".join(kinds["regex"]) or r"(?!)", re.ASCII)
+
+    def matches(path: str) -> bool:
+        return (
+            path in exact
+            or path.startswith(prefixes)
+            or path.endswith(suffixes)
+            or f"/{path}" in suffixes
+            or regexes.fullmatch(path) is not None
+        )
+
+    return matches
+
+
 def _check(pattern: str) -> None:
     """Refuse what `filepath.Match` refuses: open or empty brackets, half a range, a backslash at the end."""
     at = 0

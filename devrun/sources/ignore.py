@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from devrun.sources.globs import Matcher, PatternError, clean, ignore_matcher, literal_head
+from devrun.sources.globs import Matcher, PatternError, any_matcher, clean, ignore_matcher, literal_head
 
 _FAR_SPACES = [0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 GO_SPACE = "\t\n\v\f\r " + "".join(map(chr, _FAR_SPACES))
@@ -46,6 +46,14 @@ class IgnoreRules:
     _directories: dict[str, tuple[bool, ...]] = field(
         default_factory=dict, compare=False, repr=False, hash=False
     )
+    _plain: Matcher | None = field(init=False, compare=False, repr=False, hash=False)
+    """Whether any rule matches, where that is the whole question: none has a `!`."""
+    _ignored: dict[str, bool] = field(default_factory=dict, compare=False, repr=False, hash=False)
+
+    def __post_init__(self) -> None:
+        is_plain = not any(rule.negated for rule in self.rules)
+        plain = any_matcher(tuple(rule.pattern for rule in self.rules)) if is_plain else None
+        object.__setattr__(self, "_plain", plain)
 
     @classmethod
     def parse(cls, text: str, origin: str) -> "IgnoreRules":
@@ -71,12 +79,24 @@ class IgnoreRules:
 
     def excludes(self, path: str) -> bool:
         """Return whether `path` is ignored."""
+        if self._plain is not None:
+            return self._plain(path) or self._ignores_above(path, self._plain)
         rule = self.match(path)
         return rule is not None and not rule.negated
 
     def may_reinclude_below(self, directory: str) -> bool:
         """Return False only if everything in an ignored `directory` is ignored too: a walk may skip it."""
         return any(rule.negated and rule.may_match_below(directory) for rule in self.rules)
+
+    def _ignores_above(self, path: str, plain: Matcher) -> bool:
+        directory = path.rpartition("/")[0]
+        if not directory:
+            return False
+        known = self._ignored.get(directory)
+        if known is None:
+            known = plain(directory) or self._ignores_above(directory, plain)
+            self._ignored[directory] = known
+        return known
 
     def _matched(self, path: str) -> tuple[bool, ...]:
         """Return which rules match `path`, as Docker's walk tells it, from the directories down to the file.

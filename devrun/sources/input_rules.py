@@ -158,9 +158,8 @@ class InputRules:
 
     def _why(self, name: str, placement: Placement) -> tuple[bool, str]:
         take, file = placement.take, self.context / name
-        litter = BUILT_IN.match(name)
-        if litter and not placement.single and not _is_meant(take):
-            return False, f": ignored, {litter}"
+        if BUILT_IN.excludes(name) and not placement.single and not _is_meant(take):
+            return False, f": ignored, {BUILT_IN.match(name)}"
         if is_dependency_file(name):
             return True, " (dependency file)"
         if is_named(self.words, name, placement.destination):

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from devrun.sources.dockerfile import Take
 from devrun.sources.globs import PatternError, ignore_matcher, inside, is_wild, path_matcher
@@ -57,11 +58,9 @@ def _attempted(take: Take, source: str, name: str) -> Placement | None:
 
 
 def _placed(take: Take, source: str, name: str) -> Placement | None:
-    pattern = inside(source)
-    depth = len(pattern.split("/")) if pattern else 0
+    pattern, depth, wild = _read_source(source)
     parts = name.split("/")
     top, rest = "/".join(parts[:depth]), "/".join(parts[depth:])
-    wild = is_wild(pattern)
     if not (path_matcher(pattern)(top) if wild else pattern == top):
         return None
     if rest:
@@ -73,6 +72,13 @@ def _placed(take: Take, source: str, name: str) -> Placement | None:
     unsure = wild and not take.into_directory
     unpacked = take.keyword == "ADD" and _ARCHIVE.search(name)
     return Placement(take, single=not wild, destination=None if unsure or unpacked else destination)
+
+
+@lru_cache(maxsize=1024)
+def _read_source(source: str) -> tuple[str, int, bool]:
+    """Return a source as a pattern below the context, its number of parts, and whether it is a wild one."""
+    pattern = inside(source)
+    return pattern, len(pattern.split("/")) if pattern else 0, is_wild(pattern)
 
 
 def _placed_with_parents(take: Take, source: str, name: str) -> Placement | None:
