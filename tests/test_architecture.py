@@ -82,6 +82,13 @@ def strays(rule: str) -> str:
     return f"imports against the rule that {rule}"
 
 
+def test_docker_py_is_imported_in_one_place() -> None:
+    """Threads that import parts of a library in another order each would wait for each other."""
+    found = {one.where.partition(":")[0] for one in imports() if one.module.partition(".")[0] == "docker"}
+
+    assert found == {"engine/library.py", "engine/connection.py"}  # the latter for type checkers alone
+
+
 def test_every_part_of_the_package_is_a_room_of_the_table() -> None:
     """A new one has to be given its doors first."""
     assert {room for room, _ in sources()} == set(MAY_IMPORT)

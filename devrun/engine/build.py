@@ -93,8 +93,7 @@ def build(
 def with_proxies(args: Mapping[str, str], host: str) -> dict[str, str]:
     """Return the build arguments with the proxies of docker's configuration, as `docker build` does."""
     # Only builds need it, and most starts are without one.
-    from docker.utils.config import load_general_config
-    from docker.utils.proxy import ProxyConfig
+    from devrun.engine.library import ProxyConfig, load_general_config
 
     config = load_general_config()
     proxies = config.get("proxies") if isinstance(config, dict) else None

@@ -3,13 +3,11 @@
 import logging
 import shutil
 
-import docker.auth
-import docker.errors
-from docker.utils import parse_repository_tag
+from devrun.engine.library import auth, errors, parse_repository_tag
 
 _HELPER_PREFIX = "docker-credential-"
 # What docker-py lets through for a configuration that is no JSON object, or not of the expected shape.
-_UNREADABLE = (docker.errors.DockerException, OSError, ValueError, AttributeError, TypeError)
+_UNREADABLE = (errors.DockerException, OSError, ValueError, AttributeError, TypeError)
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +20,8 @@ def split(reference: str) -> tuple[str, str | None]:
 
 def place(reference: str) -> str:
     """Return what is written behind `docker login`, empty for Docker's own registry."""
-    registry, _ = docker.auth.resolve_repository_name(split(reference)[0])
-    return "" if registry == docker.auth.INDEX_NAME else f" {registry}"
+    registry, _ = auth.resolve_repository_name(split(reference)[0])
+    return "" if registry == auth.INDEX_NAME else f" {registry}"
 
 
 def header(repository: str) -> tuple[dict[str, str], str]:
@@ -36,12 +34,12 @@ def header(repository: str) -> tuple[dict[str, str], str]:
     except _UNREADABLE as error:
         log.warning("docker's credentials cannot be read: %s", error)
         return {}, f"docker's credentials cannot be read: {error}"
-    return ({"X-Registry-Auth": docker.auth.encode_header(found).decode()}, "") if found else ({}, "")
+    return ({"X-Registry-Auth": auth.encode_header(found).decode()}, "") if found else ({}, "")
 
 
 def _find(repository: str) -> dict[str, str] | None:
-    registry, _ = docker.auth.resolve_repository_name(repository)
-    config = docker.auth.load_config()
+    registry, _ = auth.resolve_repository_name(repository)
+    config = auth.load_config()
     if config.creds_store or config.cred_helpers:
         store = config.get_credential_store(registry)
         # docker-py would warn about it once for each pull, where no user looks.

@@ -1,15 +1,23 @@
-"""docker-py, which takes long to import: whoever needs it imports this module when that moment has come."""
+"""docker-py, which takes long to import: whoever needs it imports this module when that moment has come.
+
+Nobody imports a part of it by itself: a thread that imports a part and one that imports the whole at the same
+time wait for each other, which Python notices and refuses.
+"""
 
 import docker
-import docker.errors
 import docker.tls
 import requests.exceptions
 import urllib3.exceptions
+from docker import auth as auth
+from docker import errors as errors
+from docker.utils import parse_repository_tag as parse_repository_tag
+from docker.utils.config import load_general_config as load_general_config
+from docker.utils.proxy import ProxyConfig as ProxyConfig
 
 from devrun.engine.endpoints import Endpoint
 
-APIError = docker.errors.APIError
-DockerException = docker.errors.DockerException
+APIError = errors.APIError
+DockerException = errors.DockerException
 LATE = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 LOST = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, DockerException)
 

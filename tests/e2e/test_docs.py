@@ -19,8 +19,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {
     "pip install .": "CI installs the checkout",
-    "python benchmarks/decision.py 500 20": "",
-    "python benchmarks/status.py 100": "",
+    "python -m benchmarks.decision 500 20": "",
+    "python -m benchmarks.status 100": "",
+    "benchmarks/run --quick": "CI runs it with --check",
+    "benchmarks/run": "it takes half an hour",
+    "benchmarks/run --render benchmarks/results/FILE.json": "it writes that page",
 }
 """Commands that are run from the checkout: those with a reason are not run here."""
 HELLO = """\

@@ -245,7 +245,8 @@ def test_a_shell_opens_where_the_target_runs_or_in_a_container_like_it(built: Sa
     built.settled("the second start")
     with terminal(built, "shell", "hello") as shell:
         assert "does not run" not in shell.shows(r"# ")
-        shell.type("hostname\r")
-        assert built.start_of("hello").container[:12] in shell.shows(r"[0-9a-f]{12}\r(?s:.*)# $")
+        shell.type("echo here > /tmp/seen; echo $((6*7))\r")
+        shell.shows(r"42\r(?s:.*)# $")
+        assert built.inside("hello", "cat", "/tmp/seen") == "here\n"
         shell.type("\x04")
         assert shell.process.wait(LIMIT_S) == 0
