@@ -99,7 +99,14 @@ def spawn(
     by anything that counts, and the C library leaves two signals ignored by it.
     """
     terminal = os.isatty(0)
-    pid = os.fork()
+    # What is sent to the program before it is one waits for it: here it would be the agent's to handle.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = os.fork()
+        if not pid:
+            _forget_signals()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if not pid:
         try:
             if terminal:
@@ -112,6 +119,13 @@ def spawn(
         finally:
             os._exit(NOT_RUN)
     return pid
+
+
+def _forget_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _take_terminal() -> None:
