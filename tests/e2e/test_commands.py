@@ -6,8 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -40,7 +39,7 @@ idle = { script = "job.py", autostart = false }
 
 
 @pytest.fixture
-def project(tmp_path: Path, sandbox: Callable[[str], Sandbox]) -> Iterator[Sandbox]:
+def project(sandbox: Callable[[str], Sandbox]) -> Sandbox:
     """A server that writes all the time, a job that ends, and a target that nobody starts; at rest."""
     made = sandbox("01-script")
     for name, text in (
@@ -51,8 +50,7 @@ def project(tmp_path: Path, sandbox: Callable[[str], Sandbox]) -> Iterator[Sandb
         ("devrun.toml", CONFIG),
     ):
         made.write(name, text)
-    yield made
-    made.devrun("down")
+    return made
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -18,22 +19,36 @@ from contextlib import contextmanager
 
 import pytest
 
+from devrun.engine.connection import Connection
 from devrun.errors import ExitCode
-from tests.e2e.conftest import LIMIT_S, Sandbox
+from tests.e2e.conftest import EXAMPLES, LIMIT_S, Sandbox
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("run")]
 
 GOES_ON = "import os, time; os.write(1, b'ready\\n'); time.sleep(1000)"
 STUBBORN = f"import signal; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; {GOES_ON}"
 
 
-@pytest.fixture
-def built(sandbox: Callable[[str], Sandbox]) -> Sandbox:
-    """The example with three scripts, its image built, and no daemon."""
-    project = sandbox("03-scripts").watch()
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, connection: Connection) -> Iterator[Sandbox]:
+    """The example with three scripts, its image built, for all tests here."""
+    folder = tmp_path_factory.mktemp("run") / "03-scripts"
+    shutil.copytree(EXAMPLES / folder.name, folder)
+    project = Sandbox(folder, connection).watch()
     project.settled("the first start")
     project.kill(signal.SIGINT)
-    return project
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def built(shared: Sandbox) -> Iterator[Sandbox]:
+    """The same without a daemon, as it was."""
+    requirements = (shared.folder / "requirement.txt").read_text()
+    yield shared
+    shared.write("requirement.txt", requirements)
+    if shared.daemon:
+        shared.kill(signal.SIGINT)
 
 
 class Terminal:

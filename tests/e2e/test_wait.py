@@ -1,13 +1,36 @@
 """`devrun wait` after a save, an error, a crash: exact, on a real engine and a real daemon."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from devrun.engine.connection import Connection
 from devrun.errors import ExitCode
-from tests.e2e.conftest import Sandbox
+from tests.e2e.conftest import EXAMPLES, Sandbox
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("wait")]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, connection: Connection) -> Iterator[Sandbox]:
+    """The example with three scripts, watched, and at rest, for the tests here."""
+    folder = tmp_path_factory.mktemp("wait") / "03-scripts"
+    shutil.copytree(EXAMPLES / folder.name, folder)
+    project = Sandbox(folder, connection).watch()
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def scripts(shared: Sandbox) -> Sandbox:
+    """The same with its files as they were, and everything started anew."""
+    shutil.copytree(EXAMPLES / shared.folder.name, shared.folder, dirs_exist_ok=True)
+    shared.until(lambda _: True, "it answers")
+    assert shared.devrun("restart").returncode == 0
+    waited = shared.devrun("wait", "--timeout", "120")
+    assert waited.returncode == 0, waited.stderr
+    return shared
 
 
 def test_after_a_save_and_a_wait_the_page_is_the_new_one(scripts: Sandbox) -> None:

@@ -1,5 +1,6 @@
 """The conversation with agents, with one that says what a test wants it to say."""
 
+import contextlib
 import json
 import os
 import socket
@@ -78,7 +79,8 @@ class Agent:
             threading.Thread(target=self._answer, args=(link,), name="agent", daemon=True).start()
 
     def _answer(self, link: socket.socket) -> None:
-        with link.makefile("rb") as lines:
+        # `close` may end it at any moment.
+        with contextlib.suppress(OSError), link.makefile("rb") as lines:
             for line in lines:
                 question = json.loads(line)
                 self.asked.add(question)
