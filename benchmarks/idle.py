@@ -39,9 +39,9 @@ def _measured(process: Path, seconds: float) -> dict[str, float]:
     busy_ns, wakes, written = (b - a for a, b in zip(before, after, strict=True))
     return {
         "processor %": busy_ns / 1e7 / passed,
-        "wake-ups/s": wakes / passed,
+        "wake-ups 1/s": wakes / passed,
         "memory MiB": _of_status(process, "VmRSS") / 1024,
-        "bytes written": written,
+        "written bytes": written,
     }
 
 
