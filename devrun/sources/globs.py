@@ -57,43 +57,37 @@ def path_matcher(pattern: str) -> Matcher:
 @lru_cache(maxsize=4096)
 def ignore_matcher(pattern: str) -> Matcher:
     """Return the test of moby/patternmatcher for one cleaned pattern without its `!`; raises PatternError."""
-    _check(pattern)
-    kind, regex = _compile(pattern)
-    if kind == "exact":
-        return lambda path: path == pattern
-    if kind == "prefix":
-        return lambda path: path.startswith(pattern[:-2])
-    if kind == "suffix":
-        return lambda path: path.endswith(pattern[2:]) or "/" + path == pattern[2:]
-    try:
-        found = re.compile(_python_regex(regex), re.ASCII)
-    except re.error as error:
-        raise PatternError(f"bad pattern {pattern!r}: {error}") from error
-    return lambda path: found.fullmatch(path) is not None
+    return any_matcher((pattern,))
 
 
 @lru_cache(maxsize=64)
 def any_matcher(patterns: tuple[str, ...]) -> Matcher:
-    """Return the test of whether one of several patterns matches: `ignore_matcher` of all in a few steps."""
+    """Return the test of whether any of several such patterns matches; raises PatternError."""
     kinds: dict[str, list[str]] = {"exact": [], "prefix": [], "suffix": [], "regex": []}
     for pattern in patterns:
-        ignore_matcher(pattern)  # It refuses what is no pattern.
-        kind, regex = _compile(pattern)
-        kinds[kind].append(f"(?:{_python_regex(regex)})" if kind == "regex" else pattern)
-    exact, suffixes = frozenset(kinds["exact"]), tuple(pattern[2:] for pattern in kinds["suffix"])
-    prefixes = tuple(pattern[:-2] for pattern in kinds["prefix"])
-    regexes = re.compile("|".join(kinds["regex"]) or r"(?!)", re.ASCII)
+        kind, wanted = _read(pattern)
+        kinds[kind].append(wanted)
+    exact, prefixes, suffixes = frozenset(kinds["exact"]), tuple(kinds["prefix"]), tuple(kinds["suffix"])
+    regex = re.compile("|".join(kinds["regex"]) or r"(?!)", re.ASCII)
+    return lambda path: (
+        path in exact
+        or path.startswith(prefixes)
+        or path.endswith(suffixes)
+        or f"/{path}" in suffixes
+        or regex.fullmatch(path) is not None
+    )
 
-    def matches(path: str) -> bool:
-        return (
-            path in exact
-            or path.startswith(prefixes)
-            or path.endswith(suffixes)
-            or f"/{path}" in suffixes
-            or regexes.fullmatch(path) is not None
-        )
 
-    return matches
+def _read(pattern: str) -> tuple[str, str]:
+    """Return how a pattern matches, and what: a path, its beginning, its end, or a regular expression."""
+    _check(pattern)
+    kind, regex = _compile(pattern)
+    if kind != "regex":
+        return kind, {"exact": pattern, "prefix": pattern[:-2], "suffix": pattern[2:]}[kind]
+    try:
+        return kind, f"(?:{re.compile(_python_regex(regex), re.ASCII).pattern})"
+    except re.error as error:
+        raise PatternError(f"bad pattern {pattern!r}: {error}") from error
 
 
 def _check(pattern: str) -> None:

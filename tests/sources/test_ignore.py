@@ -185,6 +185,15 @@ def test_what_is_taken_back_is_never_skipped(written: list[str], path: list[str]
     assert all(not rules.excludes(name) or rules.may_reinclude_below(name) for name in above)
 
 
+@given(lines, paths)
+def test_what_is_ignored_is_what_the_deciding_rule_ignores(written: list[str], path: list[str]) -> None:
+    """Rules without a `!` are asked all at once; the answer is that of one after the other."""
+    rules = IgnoreRules.parse("\n".join(written), "x")
+    rule = rules.match("/".join(path))
+
+    assert rules.excludes("/".join(path)) is (rule is not None and not rule.negated)
+
+
 @given(st.text(alphabet="ab*?[]^-\\!#/. \n{}()+|$&~:", max_size=12), paths)
 def test_no_text_crashes_the_rules(text: str, path: list[str]) -> None:
     """Any text makes rules, or problems, or nothing."""
