@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from devrun.config.project import Project
+from devrun.config.project import ImageName, Project
 from devrun.core.actions import Action, CancelBuild
 from devrun.core.events import ActionFinished, Lost, Outcome
 from devrun.core.model import State
@@ -37,11 +37,14 @@ class Workers:
     def begin(self, action: Action, project: Project) -> None:
         """Do an action by the configuration that it was decided by, whatever is in force at its end."""
         name = type(action).__name__
-        threading.Thread(target=self._work, args=(action, project), name=name, daemon=True).start()
+        # The loop has just taken note of the action: what it cancels is what runs now.
+        building = self._running(action.image) if isinstance(action, CancelBuild) else None
+        arguments = (action, project, building)
+        threading.Thread(target=self._work, args=arguments, name=name, daemon=True).start()
 
-    def _work(self, action: Action, project: Project) -> None:
+    def _work(self, action: Action, project: Project, building: Action | None) -> None:
         outcome = self._perform(action, project)
-        while isinstance(action, CancelBuild) and self._goes_on(action):
+        while isinstance(action, CancelBuild) and self._goes_on(action.image, building):
             outcome = self._perform(action, project)
         self._post(ActionFinished(time.time(), action, outcome))
 
@@ -51,16 +54,16 @@ class Workers:
             return Lost("the engine is not connected")
         return do(action, project, self._disk, engine, self._progress)
 
-    def _goes_on(self, cancellation: CancelBuild) -> bool:
+    def _goes_on(self, image: ImageName, building: Action | None) -> bool:
         """Tell after a moment whether a build is to be cancelled again: it may have been about to begin.
 
-        The build that takes its place must not be hit, and may begin within that moment.
+        Another one that takes its place must not be hit, not even one of the same content.
         """
-        if not self._is_building(cancellation):
+        if self._running(image) is not building:
             return False
         time.sleep(CANCEL_PAUSE_S)
-        return self._is_building(cancellation)
+        return self._running(image) is building
 
-    def _is_building(self, cancellation: CancelBuild) -> bool:
-        image = self._state().images.get(cancellation.image)
-        return image is not None and image.is_building(cancellation.fingerprint, cancellation.build)
+    def _running(self, image: ImageName) -> Action | None:
+        known = self._state().images.get(image)
+        return known.running if known else None

@@ -112,12 +112,21 @@ def send_patiently(
     begin: Callable[[], BuildSteps],
     send: Callable[[BuildSteps], None],
 ) -> ImageId:
-    """Return the image that `send` has built, which is asked again where the context changes meanwhile."""
-    tries = SEND_TRIES
+    """Return the image that `send` has built.
+
+    It is asked again where the context changes meanwhile, and once where only another build was told how
+    what failed went: its output says what to do.
+    """
+    tries, is_first = SEND_TRIES, True
     while True:
         steps = begin()
         try:
             send(steps)
+            steps.end()
+            if steps.failed_elsewhere and is_first:
+                log.info("building again what failed for another build: %s", steps.error)
+                is_first = False
+                continue
             return _outcome(recipe, steps)
         except ContextUnreadableError as error:
             raise EngineError(

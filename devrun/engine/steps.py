@@ -30,6 +30,9 @@ _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])|[\x00-\x08\x0b-\x1f\x7f]"
 )
 _CANCELLED = "context canceled"
+_COMMAND = re.compile(
+    r"running \[(?:/bin/sh -c )?(.+?)\]: |process \"(?:/bin/sh -c )?(.+?)\" did not", re.DOTALL
+)
 
 
 @dataclass(slots=True)
@@ -81,6 +84,15 @@ class BuildSteps:
             self._take_status(status)
         for log in trace.logs:
             self._take_log(log)
+        # A step's last words may come in the same message as its end, or even later.
+        for vertex in trace.vertexes:
+            if vertex.completed and vertex.digest in self._steps:
+                self._flush(self._steps[vertex.digest])
+
+    def end(self) -> None:
+        """Take note that nothing more comes."""
+        for step in self._steps.values():
+            self._flush(step)
 
     def fail(self, message: str) -> None:
         """Take note that the build ended with an error."""
@@ -92,7 +104,23 @@ class BuildSteps:
         told = [step for step in self._steps.values() if step.error and _CANCELLED not in step.error]
         # A step that ran tells more than one that failed with it.
         told.sort(key=lambda step: not step.counts)
-        return told[0] if told else self._current
+        return next(iter(told), self._current or self._named)
+
+    @property
+    def failed_elsewhere(self) -> bool:
+        """Whether what failed ran for another build at the same time: BuildKit tells that one alone of it."""
+        steps = self._steps.values()
+        is_waiting = any(step.counts and not step.number for step in steps)
+        return bool(self.error) and is_waiting and not any(step.error for step in steps)
+
+    @property
+    def _named(self) -> Step | None:
+        """The step whose command the error quotes."""
+        quoted = _COMMAND.search(self.error)
+        command = (quoted[1] or quoted[2]) if quoted else None
+        return next(
+            (one for one in self._steps.values() if command and one.instruction.endswith(command)), None
+        )
 
     def _take_item(self, item: Mapping[str, object]) -> None:
         aux, text = item.get("aux"), item.get("stream")
@@ -137,10 +165,6 @@ class BuildSteps:
         if step.counts and (newly_cached or (vertex.started and not step.number)):
             self._begin(step)
             self._tell(step)
-        if vertex.completed:
-            for stream, rest in list(step.unfinished.items()):
-                step.unfinished[stream] = ""
-                self._add_line(step, rest)
 
     def _begin(self, step: Step) -> None:
         if not step.number:
@@ -169,6 +193,11 @@ class BuildSteps:
             self._tell(self._current)
         elif self._current and not _CLASSIC_NOISE.match(text):
             self._add_output(self._current, 0, text)
+
+    def _flush(self, step: Step) -> None:
+        for stream, rest in list(step.unfinished.items()):
+            step.unfinished[stream] = ""
+            self._add_line(step, rest)
 
     def _add_output(self, step: Step, stream: int, text: str) -> None:
         *lines, rest = (step.unfinished.get(stream, "") + text).split("\n")

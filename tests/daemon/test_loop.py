@@ -198,6 +198,33 @@ def test_a_build_whose_inputs_change_is_given_up(yard: Yard) -> None:
     assert builds[-1] == "done"
 
 
+def test_a_build_that_is_wanted_again_is_not_given_up_for_the_first_one(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout there and back, and there again: the cancellation of the first build ends with it."""
+    monkeypatch.setattr("devrun.daemon.workers.CANCEL_PAUSE_S", 1.0)
+    with yard.running() as daemon:
+        settled(daemon)
+        with yard.engine.hold("build_image") as hold:
+            yard.write("requirement.txt", "flask\nsix\n")
+            assert hold.reached.wait(LIMIT_S)
+            yard.write("requirement.txt", "flask\n")
+            until(daemon, lambda _: bool(yard.heard.of("cancelled")), "the end of the first one")
+            yard.write("requirement.txt", "flask\nsix\n")
+            until(
+                daemon,
+                lambda _: "CancelBuild" in [entry.action for entry in yard.heard.outcomes],
+                "the end of the cancellation",
+            )
+        until(daemon, lambda report: report.settled and report.images["default"].builds == 2, "the build")
+
+    assert [entry.kind for entry in yard.heard.outcomes if entry.action == "BuildImage"] == [
+        "done",
+        "cancelled",
+        "done",
+    ]
+
+
 def test_restarts_go_on_during_a_build(yard: Yard) -> None:
     """A long build keeps nobody waiting."""
     with yard.running() as daemon:

@@ -27,9 +27,9 @@ def scripts(shared: Sandbox) -> Sandbox:
     """The same with its files as they were, and everything started anew."""
     shutil.copytree(EXAMPLES / shared.folder.name, shared.folder, dirs_exist_ok=True)
     shared.until(lambda _: True, "it answers")
-    assert shared.devrun("restart").returncode == 0
-    waited = shared.devrun("wait", "--timeout", "120")
-    assert waited.returncode == 0, waited.stderr
+    assert shared.devrun("restart", "--no-wait").returncode == 0
+    waited = shared.devrun("wait", "--timeout", "100")
+    assert waited.returncode == 0, f"{waited.stderr}\n{shared.status()}\n{shared.output()}"
     return shared
 
 

@@ -118,6 +118,25 @@ def test_an_engine_that_dies_in_a_build_is_unreachable(tmp_path: Path, connectio
                 running.result(LIMIT_S)
 
 
+def test_two_builds_of_one_failing_instruction_both_know_why(
+    tmp_path: Path, connection: Connection, workshop: Workshop
+) -> None:
+    """The engine runs it once, and tells its output to one of them."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    dockerfile = f"{FROM}COPY app.py .\nRUN : {workshop.nonce}; echo begun; sleep 2; echo why; exit 3\n"
+    workshop.write("app.py")
+    with open_workshop(folder, connection) as other, ThreadPoolExecutor(1) as pool:
+        other.write("app.py")
+        first = pool.submit(workshop.failure, dockerfile)
+        assert workshop.on_progress.wait(LIMIT_S)
+        second = other.failure(dockerfile)
+
+    assert second.message == first.result().message
+    assert second.output == first.result().output == ("begun", "why")
+    assert "begun" in other.lines()
+
+
 def send(workshop: Workshop, body: Callable[[], Iterator[bytes]]) -> str:
     """Build what `body` gives, and return the image's id."""
     request = BuildRequest(

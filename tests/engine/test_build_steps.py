@@ -90,6 +90,37 @@ def test_lines_are_put_together_by_stream(story: Story) -> None:
     assert [told.line for told in story.told if told.line] == ["err", "one", "two"]
 
 
+def test_last_words_without_an_end_are_told_wherever_they_come(story: Story) -> None:
+    """In the message of the step's end, and after it."""
+    story.trace(vertex("a", "[1/1] RUN x", STARTED))
+    story.trace(vertex("a", "[1/1] RUN x", STARTED, COMPLETED) + wrote("a", b"one"))
+    assert story.told[-1].line == "one"
+
+    story.trace(wrote("a", b"two"))
+    story.steps.end()
+    assert story.told[-1].line == "two"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "executor failed running [/bin/sh -c make]: exit code: 2",
+        'process "make" did not complete: exit code: 2',
+    ],
+)
+def test_a_step_that_failed_for_another_build_is_the_one_that_the_error_quotes(
+    story: Story, error: str
+) -> None:
+    """BuildKit tells one build alone how a step went that two of them have at the same time."""
+    story.trace(vertex("a", "[1/2] FROM x", STARTED) + vertex("b", "[2/2] RUN --mount=type=ssh make"))
+    before = story.steps.failed_elsewhere
+    story.item(error=error)
+
+    assert (before, story.steps.failed_elsewhere) == (False, True)
+    assert story.steps.failed
+    assert story.steps.failed.instruction == "RUN --mount=type=ssh make"
+
+
 def test_a_progress_bar_shows_its_last_state_and_no_escapes(story: Story) -> None:
     """What a terminal would obey is left out."""
     story.trace(vertex("a", "[1/1] RUN x", STARTED))
