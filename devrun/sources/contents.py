@@ -167,7 +167,7 @@ class Contents:
         if not entry.is_file:
             return f"leads to {entry.link}"
         try:
-            return self.hash_file(Path(path))
+            return self.hash_file(Path(path), None)
         except OSError:
             self._unread.add(path)
             return before

@@ -3,12 +3,16 @@
 Links are never followed, and sockets, devices and what cannot be read are left out: a listing never fails.
 """
 
+import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from operator import attrgetter
 from pathlib import Path
+from types import MappingProxyType
 
+from devrun.sources.content import Stamp, stamp_of
 from devrun.sources.globs import literal_head
 from devrun.sources.ignore import IgnoreRules
 
@@ -30,6 +34,12 @@ class Entry:
     """Relative to the context, with forward slashes."""
     kind: Kind
     executable: bool = False
+    stamp: Stamp | None = field(default=None, compare=False)
+    """Of a file, as it was seen."""
+
+
+_KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFLNK: Kind.LINK}
+NONE_KNOWN: Mapping[str, Entry] = MappingProxyType({})
 
 
 def list_entries(
@@ -37,16 +47,19 @@ def list_entries(
     rules: IgnoreRules,
     sources: Iterable[str],
     enters: Callable[[str], bool] = lambda _directory: True,
+    known: Mapping[str, Entry] = NONE_KNOWN,
 ) -> tuple[Entry, ...]:
     """Return what lies at or below the literal beginnings of `sources`, sorted by name.
 
-    Directories deeper down are walked only where `enters` says so of their names.
+    Directories deeper down are walked only where `enters` says so of their names. `known` are entries, by
+    their names, that were listed earlier in the same context and by the same rules: it saves the asking.
     """
-    walk = _Walk(context, rules, enters)
+    walk = _Walk(context, rules, enters, known)
     heads = {head for head in map(literal_head, sources) if not _is_behind_link(context, head)}
-    tops = {head for head in heads if not any(_is_below(head, other) for other in heads)}
-    found = {entry.name: entry for top in tops for entry in walk.entries(top)}
-    return tuple(found[name] for name in sorted(found))
+    for top in heads:
+        if not any(_is_below(top, other) for other in heads):
+            walk.begin(top)
+    return tuple(sorted(walk.found, key=attrgetter("name")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +67,54 @@ class _Walk:
     context: Path
     rules: IgnoreRules
     enters: Callable[[str], bool]
+    known: Mapping[str, Entry]
+    found: list[Entry] = field(default_factory=list)
 
-    def entries(self, name: str) -> Iterator[Entry]:
-        """Yield what lies at `name` and below it."""
+    def begin(self, name: str) -> None:
+        """Add what lies at `name` and below it."""
         path = self.context / name
         try:
-            mode = path.lstat().st_mode
+            seen = path.lstat()
         except (OSError, ValueError):
             return
-        yield from self._entries(name, path, mode)
+        if stat.S_ISDIR(seen.st_mode):
+            self._add_directory(name, path)
+        else:
+            self._add_file(name, seen)
 
-    def _entries(self, name: str, path: Path, mode: int) -> Iterator[Entry]:
+    def _add_directory(self, name: str, path: Path) -> None:
         ignored = bool(name) and self.rules.excludes(name)
-        if stat.S_ISDIR(mode):
-            if not ignored or self.rules.may_reinclude_below(name):
-                yield from self._below(name, ignored=ignored)
-        elif not ignored and stat.S_ISREG(mode):
-            yield Entry(path, name, Kind.FILE, executable=bool(mode & stat.S_IXUSR))
-        elif not ignored and stat.S_ISLNK(mode):
-            yield Entry(path, name, Kind.LINK)
+        if ignored and not self.rules.may_reinclude_below(name):
+            return
+        before = len(self.found)
+        self._add_below(name, path)
+        if name and not ignored and len(self.found) == before:
+            self.found.append(Entry(path, name, Kind.DIRECTORY))
 
-    def _below(self, directory: str, *, ignored: bool) -> Iterator[Entry]:
-        empty = True
-        for child, mode in _children(self.context / directory):
-            name = f"{directory}/{child.name}" if directory else child.name
-            if not stat.S_ISDIR(mode) or self.enters(name):
-                for entry in self._entries(name, child, mode):
-                    empty = False
-                    yield entry
-        if empty and directory and not ignored:
-            yield Entry(self.context / directory, directory, Kind.DIRECTORY)
+    def _add_below(self, directory: str, path: Path) -> None:
+        """Add what lies in a directory; what goes away meanwhile is left out."""
+        above = f"{directory}/" if directory else ""
+        for child in _children(path):
+            name = above + child.name
+            try:
+                seen = None if child.is_dir(follow_symlinks=False) else child.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if seen is not None:
+                self._add_file(name, seen)
+            elif self.enters(name):
+                self._add_directory(name, path / child.name)
+
+    def _add_file(self, name: str, seen: os.stat_result) -> None:
+        kind = _KINDS.get(stat.S_IFMT(seen.st_mode))
+        known = self.known.get(name)
+        if kind is None or (known is None and self.rules.excludes(name)):
+            return
+        stamp, executable = stamp_of(seen), kind is Kind.FILE and bool(seen.st_mode & stat.S_IXUSR)
+        if known is None or (known.stamp, known.kind, known.executable) != (stamp, kind, executable):
+            path = known.path if known else self.context / name
+            known = Entry(path, name, kind, executable, stamp)
+        self.found.append(known)
 
 
 def _is_behind_link(context: Path, name: str) -> bool:
@@ -95,14 +126,9 @@ def _is_below(name: str, directory: str) -> bool:
     return name != directory and (not directory or name.startswith(f"{directory}/"))
 
 
-def _children(directory: Path) -> Iterator[tuple[Path, int]]:
-    """Yield what lies in a directory, by name, with its mode; what goes away meanwhile is left out."""
+def _children(directory: Path) -> "list[os.DirEntry[str]]":
     try:
-        found = sorted(directory.iterdir(), key=lambda child: child.name)
+        with os.scandir(directory) as children:
+            return list(children)
     except OSError:
-        return
-    for child in found:
-        try:
-            yield child, child.lstat().st_mode
-        except OSError:
-            continue
+        return []

@@ -110,6 +110,8 @@ def _words(text: str) -> set[str]:
 
 def is_named(words: frozenset[str], name: str, destination: str | None) -> bool:
     """Return whether a RUN names a file: by its whole path in the image, or by the end of its path."""
+    if not words:
+        return False
     tails = {name[at + 1 :] for at, char in enumerate(name) if char == "/"} | {name}
     if destination is not None:
         tails |= {destination} | {destination[at + 1 :] for at, char in enumerate(destination) if char == "/"}

@@ -197,7 +197,7 @@ class Disk:
         """
         self._closures = Closures(self.project, self._contents, self._runtimes, paths)
         for image in self.project.images:
-            for file in map(str, self.inputs(image).watched):
+            for file in self.inputs(image).watched:
                 if file in paths:
                     self._contents.learn(file)
 

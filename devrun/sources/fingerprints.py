@@ -77,6 +77,7 @@ class Fingerprints:
         seen: set[str] = set()
         with self._lock:
             project, workdir = self._project, self._workdirs.get(image)
+            before = self._found[image].kept if image in self._found else None
             self._overheard.append(seen)
         found = None
         try:
@@ -85,7 +86,7 @@ class Fingerprints:
             if isinstance(config, PrebuiltImage):
                 found = prebuilt_inputs(project, config, workdir)
             else:
-                found = find_inputs(project, config, targets, workdir, self._hashes)
+                found = find_inputs(project, config, targets, workdir, self._hashes, before=before)
         finally:
             # At one moment: what the watcher saw before is in `seen`, later things are judged by `found`.
             with self._lock:

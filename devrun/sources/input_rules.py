@@ -61,11 +61,12 @@ class Shown:
     """None: the target has no mount, or nobody knows yet where."""
     keep: tuple[str, ...] = ()
 
-    def shows(self, file: Path, destination: str | None) -> bool:
+    def shows(self, file: str, destination: str | None) -> bool:
         """Return whether the container sees `file` where the image has its copy."""
-        if self.path is None or destination is None or not file.is_relative_to(self.source):
+        above = f"{self.source}/" if self.source != Path("/") else "/"
+        if self.path is None or destination is None or not file.startswith(above):
             return False
-        relative = file.relative_to(self.source).as_posix()
+        relative = file[len(above) :]
         kept = any(relative == kept or relative.startswith(f"{kept}/") for kept in map(clean, self.keep))
         return not kept and destination == posixpath.join(self.path, relative)
 
@@ -146,7 +147,7 @@ class InputRules:
 
     def wished(self, file: Path) -> Verdict | None:
         """Return the verdict of `[image] inputs` on a file of the project, taken or not."""
-        if not file.is_relative_to(self.root):
+        if not self.inputs or not file.is_relative_to(self.root):
             return None
         relative = file.relative_to(self.root).as_posix()
         pattern = next((glob for glob in self.inputs if _matches(glob, relative)), None)
@@ -157,7 +158,7 @@ class InputRules:
         return Verdict(decides, f"{placement.take}{why}", placement.single)
 
     def _why(self, name: str, placement: Placement) -> tuple[bool, str]:
-        take, file = placement.take, self.context / name
+        take, file = placement.take, self._file(name)
         if BUILT_IN.excludes(name) and not placement.single and not _is_meant(take):
             return False, f": ignored, {BUILT_IN.match(name)}"
         if is_dependency_file(name):
@@ -181,17 +182,20 @@ class InputRules:
         if take.keyword == "RUN":
             return True
         on_image = (path for stage, path in places if stage in self.on_image)
-        return all(self._shows(self.context / name, path) for path in on_image)
+        return all(self._shows(self._file(name), path) for path in on_image)
 
-    def _is_shown(self, file: Path, placement: Placement) -> bool:
+    def _file(self, name: str) -> str:
+        return os.path.join(self.context, name)  # noqa: PTH118 - of as many files as there are
+
+    def _is_shown(self, file: str, placement: Placement) -> bool:
         return placement.take.stage in self.on_image and self._shows(file, placement.destination)
 
-    def _shows(self, file: Path, destination: str | None) -> bool:
+    def _shows(self, file: str, destination: str | None) -> bool:
         """Return whether every target sees the file where the image has its copy."""
         return bool(self.shown) and all(one.shows(file, destination) for one in self.shown)
 
-    def _is_script(self, file: Path, destination: str | None) -> bool:
-        return str(file) in self.scripts or destination in self.scripts
+    def _is_script(self, file: str, destination: str | None) -> bool:
+        return file in self.scripts or destination in self.scripts
 
     def _why_not_shown(self, take: Take) -> str:
         if take.keyword == "RUN":

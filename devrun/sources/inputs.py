@@ -7,7 +7,7 @@ missed. `find_inputs` reads the disk and nothing else; asked twice about the sam
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,14 +18,14 @@ from devrun.core.prebuilt import fingerprint_of
 from devrun.core.report import Problem
 from devrun.core.values import BuildContext, Fingerprint, Spelling
 from devrun.sources.content import HashFile
-from devrun.sources.context_tree import Entry, list_entries
+from devrun.sources.context_tree import NONE_KNOWN, Entry, list_entries
 from devrun.sources.dockerfile import Dockerfile, Take, foreign_syntax
 from devrun.sources.dockerfile_meaning import meaning
 from devrun.sources.dockerfile_syntax import DockerfileError
 from devrun.sources.globs import inside, is_wild
 from devrun.sources.ignore import IgnoreRules
 from devrun.sources.input_rules import InputRules, Runtime, input_rules
-from devrun.sources.input_search import InputFile, Search
+from devrun.sources.input_search import InputFile, Search, Selection, select
 from devrun.sources.links import MOST_HOPS, hops
 from devrun.sources.placement import enters, listed
 from devrun.sources.requirements import Read
@@ -44,14 +44,15 @@ class Inputs:
     spelling: Spelling
     """A hash of their bytes, and of what an instruction names and is not there."""
     context: BuildContext
-    watched: frozenset[Path]
+    watched: frozenset[str]
     """Files, present or not, whose change puts the fingerprint in doubt; `concerns` knows of more."""
     problems: tuple[Problem, ...]
-    _reasons: Mapping[Path, str] = field(repr=False)
-    _holders: Mapping[Path, str] = field(repr=False)
+    _reasons: Mapping[str, str] = field(repr=False)
+    _holders: Mapping[str, str] = field(repr=False)
     """The directories that hold what decides."""
     _rules: InputRules = field(repr=False)
     _ignored: IgnoreRules = field(repr=False)
+    kept: "Kept | None" = field(default=None, repr=False)
 
     @property
     def runtime(self) -> Runtime:
@@ -68,7 +69,7 @@ class Inputs:
 
         Answers for files that do not exist yet too, and for directories that hold what decides.
         """
-        return self._reasons.get(path) or self._by_rules(path) or self._holders.get(path)
+        return self._reasons.get(str(path)) or self._by_rules(path) or self._holders.get(str(path))
 
     def explain(self, path: str) -> Effect:
         """Return whether a change at a path puts the fingerprint in doubt, and by which rule, or why not."""
@@ -91,6 +92,39 @@ class Inputs:
         return next((verdict.rule for verdict in verdicts if verdict and verdict.decides), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the next search for the same image need not find once more, as far as it is the same then."""
+
+    ignored: IgnoreRules
+    selection: Selection
+    said: list[object]
+    contents: Mapping[str, object]
+    fingerprint: Fingerprint
+    """Of what is said, and of the contents: to compare these takes less time than to hash them."""
+
+    def selected(self, ignored: IgnoreRules, context: Path) -> Selection | None:
+        """Return what was selected, if it was from the same context and by the same ignore file."""
+        is_same = self.ignored == ignored and self.selection.rules.context == context
+        return self.selection if is_same else None
+
+    @classmethod
+    def of(
+        cls,
+        ignored: IgnoreRules,
+        selection: Selection,
+        search: Search,
+        said: list[object],
+        before: "Kept | None",
+    ) -> "Kept":
+        """Return what was found, with its fingerprint."""
+        if before and before.said == said and before.contents == search.contents:
+            fingerprint = before.fingerprint
+        else:
+            fingerprint = Fingerprint(_digest([said, sorted(search.contents.items())]))
+        return cls(ignored, selection, said, search.contents, fingerprint)
+
+
 def find_inputs(
     project: Project,
     image: ImageConfig,
@@ -98,11 +132,13 @@ def find_inputs(
     workdir: str | None,
     hash_file: HashFile,
     read: Read = Path.read_bytes,
+    before: Kept | None = None,
 ) -> Inputs:
     """Return the build inputs of an image.
 
     `targets` are those that run it. `workdir` is the WORKDIR of an image built earlier: it is used where the
-    Dockerfile leaves it to its base; None: unknown, then a mount at the WORKDIR is not counted on.
+    Dockerfile leaves it to its base; None: unknown, then a mount at the WORKDIR is not counted on. `before`,
+    found by an earlier search, saves time and has no part in the answer.
     """
     context = Path(os.path.realpath(image.context))
     text, dockerfile, problems = _read_dockerfile(image, read)
@@ -113,25 +149,27 @@ def find_inputs(
         rules = InputRules(context, project.root, _unknown_takes(text, image), inputs=image.inputs)
     said_takes = rules.takes
     rules = replace(rules, takes=(*said_takes, *_linked(context, said_takes)))
+    earlier = before.selected(ignored, context) if before else None
     entries = list_entries(
         context,
         ignored,
         [path for take in rules.takes for path in listed(take)],
         lambda directory: any(enters(take, directory) for take in rules.takes),
+        {entry.name: entry for entry in earlier.entries} if earlier else NONE_KNOWN,
     )
-    known = {image.dockerfile: "the Dockerfile", **ignore_files}
-    known |= {Path(os.path.realpath(file)): reason for file, reason in known.items()}
-    given = {file: f"the secret {name}" for name, file in _secret_files(image)}
-    search = Search(rules, known, hash_file, read, given)
-    search.judge(entries)
+    known = _known({image.dockerfile: "the Dockerfile", **ignore_files})
+    selection = select(rules, known, entries, earlier)
+    search = Search(rules, known, hash_file, read, _given(image))
+    search.take(selection)
     search.wish()
     missing = tuple(_missing(context, said_takes, entries, ignored))
     search.expect(context / source for source, _ in missing)
     bases = dockerfile.bases(image.stage, image.args) if dockerfile else ()
-    said = [*_said(image, text, dockerfile), _ignoring(ignored) if search.hides else ()]
+    said = [*_said(image, text, dockerfile), _ignoring(ignored) if selection.hides else ()]
+    kept = Kept.of(ignored, selection, search, said, before)
     return Inputs(
         files=tuple(search.files.values()),
-        fingerprint=Fingerprint(_digest([said, sorted(search.contents.items())])),
+        fingerprint=kept.fingerprint,
         spelling=Spelling(
             _digest([said, search.written(), [source for source, _ in missing], repr(image.session)])
         ),
@@ -147,17 +185,18 @@ def find_inputs(
         _holders=_holders(search.reasons),
         _rules=rules,
         _ignored=ignored,
+        kept=kept,
     )
 
 
-def _holders(reasons: dict[Path, str]) -> dict[Path, str]:
+def _holders(reasons: dict[str, str]) -> dict[str, str]:
     """Return the directories that lead to files, each with the reason of the last of these."""
-    found: dict[Path, str] = {}
+    found: dict[str, str] = {}
     for file, reason in reversed(reasons.items()):
-        for above in file.parents:
-            if above in found:
-                break  # and all that lies above it
+        above = file.rpartition("/")[0] or "/"
+        while above not in found:
             found[above] = reason
+            above = above.rpartition("/")[0] or "/"
     return found
 
 
@@ -194,12 +233,15 @@ def _read_dockerfile(image: ImageConfig, read: Read) -> tuple[str, Dockerfile | 
     return text, dockerfile, []
 
 
-def _secret_files(image: ImageConfig) -> Iterator[tuple[str, Path]]:
-    """Yield the files of secrets, as they are named and where they lie."""
-    for secret in image.session.secrets:
-        if secret.file:
-            yield secret.id, secret.file
-            yield secret.id, Path(os.path.realpath(secret.file))
+def _known(files: Mapping[Path, str]) -> dict[str, str]:
+    """Return files by the paths that are written, and by those at which they lie."""
+    written = {str(file): reason for file, reason in files.items()}
+    return written | {os.path.realpath(file): reason for file, reason in written.items()}
+
+
+def _given(image: ImageConfig) -> dict[str, str]:
+    """Return the files of secrets, as they are named and where they lie."""
+    return _known({secret.file: f"the secret {secret.id}" for secret in image.session.secrets if secret.file})
 
 
 def _read_ignore_file(image: ImageConfig, context: Path, read: Read) -> tuple[IgnoreRules, dict[Path, str]]:
@@ -238,16 +280,26 @@ def _missing(
 ) -> Iterator[tuple[str, Problem]]:
     """Yield what an instruction names and the context does not have, with the problem in words."""
     names = {entry.name for entry in entries}
-    above = {name[:at] for name in names for at, char in enumerate(name) if char == "/"} | {""}
+    names |= _directories(names)
     for take in takes:
         for source in listed(take):
-            if take.parents or is_wild(source) or _is_there(context, source, names | above):
+            if take.parents or is_wild(source) or _is_there(context, source, names):
                 continue
             rule = ignored.match(source)
             cause = f"excluded by {rule}" if rule and not rule.negated else "not there"
             near = get_close_matches(source, [entry.name for entry in _siblings(context, source, ignored)])
             hint = f"there is {near[0]!r}" if near else ""
             yield source, Problem(f"{take}: {source!r} in the build context is {cause}", hint)
+
+
+def _directories(names: Iterable[str]) -> set[str]:
+    found = {""}
+    for name in names:
+        above = name.rpartition("/")[0]
+        while above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+    return found
 
 
 def _is_there(context: Path, source: str, names: set[str]) -> bool:

@@ -23,6 +23,7 @@ Read = Callable[[Path], bytes]
 _Row = tuple[str, ...]
 
 _NAMED = re.compile(r"(?:.*[-_.])?(?:requirements?|constraints?)(?:[-_.].*)?\.(?:txt|in|pip)", re.IGNORECASE)
+_ENDINGS = (".txt", ".in", ".pip")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _ENCODING = re.compile(rb"#.*?coding[:=]\s*([-\w.]+)")
 _OF_REQUIREMENT = re.compile(r"\s+(?=--[a-z])")
@@ -81,9 +82,11 @@ class _Reading:
 
 def is_requirements_file(path: str) -> bool:
     """Return whether a path names a requirements or constraints file by custom, also in the singular."""
+    if not path.lower().endswith(_ENDINGS):
+        return False
     directory, name = posixpath.split(path)
     in_folder = posixpath.basename(directory) in ("requirements", "requirement", "constraints")
-    return bool(_NAMED.fullmatch(name)) or (in_folder and name.endswith((".txt", ".in", ".pip")))
+    return bool(_NAMED.fullmatch(name)) or (in_folder and name.endswith(_ENDINGS))
 
 
 def meaning(path: Path, read: Read) -> Meaning:

@@ -20,8 +20,8 @@ from devrun.config.project import (
     TargetName,
 )
 from devrun.config.session import Secret, Session, SshAgent
-from devrun.sources.content import ContentHashes
-from devrun.sources.inputs import Inputs, find_inputs
+from devrun.sources.content import ContentHashes, stamp_of
+from devrun.sources.inputs import Inputs, Kept, find_inputs
 
 SCRIPT = """\
 ARG PYTHON_IMAGE=python:3.13-slim
@@ -96,6 +96,7 @@ def inputs_of(
     context: str = ".",
     platform: str | None = None,
     session: Session | None = None,
+    before: Kept | None = None,
 ) -> Inputs:
     """Return the inputs of the project's one image."""
     image = ImageConfig(
@@ -116,7 +117,7 @@ def inputs_of(
     project = Project(
         "p", "p-1", root, "1", None, {image.name: image}, {target.name: target for target in targets}
     )
-    return find_inputs(project, image, targets, workdir, ContentHashes())
+    return find_inputs(project, image, targets, workdir, ContentHashes(), before=before)
 
 
 Change = Callable[[Path], None]
@@ -285,6 +286,26 @@ def test_a_change_decides_or_does_not(tmp_path: Path, text: str, change: Change,
     change(tmp_path)
 
     assert (inputs_of(tmp_path).fingerprint != before) is expected
+
+
+@pytest.mark.parametrize(("text", "change"), [row[1:3] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_an_earlier_search_has_no_part_in_the_answer(tmp_path: Path, text: str, change: Change) -> None:
+    """It saves time, whatever changed since: files, rules, the ignore file or nothing."""
+    place(tmp_path, text)
+    before = inputs_of(tmp_path).kept
+
+    change(tmp_path)
+    after = inputs_of(tmp_path)
+
+    assert inputs_of(tmp_path, before=before) == after == inputs_of(tmp_path, before=after.kept)
+
+
+def test_a_list_of_files_is_kept_for_its_context_alone(tmp_path: Path) -> None:
+    """Another context has other files of the same names."""
+    place(tmp_path, "FROM a\nCOPY . .\n", {"a/x": "1", "b/x": "2", "b/.dockerignore": "y", "b/y": "3"})
+    before = inputs_of(tmp_path, context="a").kept
+
+    assert inputs_of(tmp_path, context="b", before=before) == inputs_of(tmp_path, context="b")
 
 
 @pytest.mark.parametrize(
@@ -564,7 +585,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """It counts as unreadable, so that its fingerprint changes when it can be read."""
     place(tmp_path, SCRIPT)
 
-    def refuse(path: Path) -> str:
+    def refuse(path: Path, _stamp: object) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
     image = ImageConfig(ImageName("default"), tmp_path / "Dockerfile", tmp_path)
@@ -659,6 +680,17 @@ def test_a_file_at_rest_is_hashed_once(tmp_path: Path) -> None:
     file.write_text("two")
 
     assert (first == again, hashes(file) == first) == (True, False)
+    assert reads.paths == [file, file]
+
+
+def test_a_file_that_changed_since_it_was_looked_at_is_hashed_again(tmp_path: Path) -> None:
+    """What was read belongs to no stat that is older."""
+    file, reads = tmp_path / "a", Reads()
+    file.write_text("1")
+    hashes, seen = ContentHashes(reads, lambda: 2**62), stamp_of(file.stat())
+    file.write_text("two")
+
+    assert hashes(file, seen) == hashes(file)
     assert reads.paths == [file, file]
 
 
