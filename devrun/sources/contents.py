@@ -99,7 +99,7 @@ class Contents:
 
     def imports(self, path: str) -> Imports | None:
         """Return what a Python file may load; None where it does not parse."""
-        imports = self._sources.imports(path)
+        imports = self._sources.imports(path, self._hash(path))
         if imports is None:
             self._check_syntax(path)
         return imports
@@ -113,6 +113,13 @@ class Contents:
         found, new = self._sources.found()
         if new >= parsed.MANY:
             parsed.write_soon(place, found)
+
+    def _hash(self, path: str) -> str:
+        """Return the hash of a file's bytes; empty where it cannot be read."""
+        try:
+            return self.hash_file(Path(path), None)
+        except OSError:
+            return ""
 
     def _check_syntax(self, path: str) -> None:
         problem = self._sources.problem(path)

@@ -25,8 +25,17 @@ ANNOTATIONS = frozenset({"annotation", "returns"})
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 Telling = ast.Constant | ast.Import | ast.ImportFrom | ast.Call
 TELLING = (ast.Constant, ast.Import, ast.ImportFrom, ast.Call)
-LEAVES = frozenset({ast.Name, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, str, type(None)})
-"""Most nodes; the last two stand in lists among them."""
+LEAVES = frozenset({ast.Name, ast.Pass, ast.Break, ast.Continue, str, type(None)})
+"""Most of what stands in a tree; the last two are no nodes."""
+JUDGED = frozenset({*TELLING, ast.Expr, ast.If})
+"""What is not merely gone over."""
+PLAIN = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "name", "type_comment"})
+"""The fields in which nothing can be told: operators, names."""
+FIELDS = {
+    kind: tuple(name for name in kind._fields if name not in PLAIN)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
 
 ONE_WORD = (ast.Name, ast.Constant)
 """Most annotations."""
@@ -108,23 +117,36 @@ def _telling(tree: ast.Module) -> Iterator[Telling]:
         kind = type(node)
         if kind in LEAVES:
             continue
-        if isinstance(node, ast.Call):
-            if _called(node) in LOGGERS:
-                continue
+        if kind not in JUDGED:
+            pending += _children(node)
+            continue
+        if isinstance(node, TELLING):
             yield node
-        elif isinstance(node, TELLING):
-            yield node
-            continue
-        elif isinstance(node, ast.Expr) and type(node.value) is ast.Constant:
-            continue
-        elif isinstance(node, ast.If) and _is_for_types(node.test):
-            pending.extend(node.orelse)
-            continue
-        for name, value in vars(node).items():
-            if type(value) is list:
-                pending.extend(value)
-            elif isinstance(value, ast.AST):
-                pending.extend(_calls(value) if name in ANNOTATIONS else (value,))
+        pending += _rest(node)
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """Return what stands in a node, without what can tell nothing."""
+    found: list[ast.AST] = []
+    for name in FIELDS[type(node)]:
+        value = getattr(node, name)
+        if type(value) is list:
+            found += value
+        elif name in ANNOTATIONS:
+            found += _calls(value) if value else ()
+        elif type(value) not in LEAVES and isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+def _rest(node: ast.AST) -> list[ast.AST]:
+    """Return what of a judged node is gone over."""
+    if isinstance(node, ast.Call):
+        return [] if _called(node) in LOGGERS else _children(node)
+    if isinstance(node, ast.If):
+        return [*node.orelse] if _is_for_types(node.test) else _children(node)
+    is_comment = isinstance(node, ast.Expr) and type(node.value) is ast.Constant
+    return [] if is_comment or isinstance(node, TELLING) else _children(node)
 
 
 def _calls(annotation: ast.AST) -> Iterator[ast.AST]:

@@ -56,7 +56,7 @@ def _each(said: object) -> Iterator[tuple[bytes, Imports]]:
 
 
 def _words(said: object) -> frozenset[str]:
-    if not isinstance(said, list) or not all(isinstance(word, str) for word in said):
+    if not isinstance(said, list) or not {*map(type, said)} <= {str}:
         raise TypeError("names are texts")
     return frozenset(said)
 

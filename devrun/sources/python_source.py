@@ -24,9 +24,12 @@ class PythonSources:
         self._imports = _ByContent(imports_of, remembered or {})
         self._problems = _ByContent(problem_in, {})
 
-    def imports(self, path: str) -> Imports | None:
-        """Return what a file may load; None where it cannot be read or does not parse."""
-        return self._imports(path)
+    def imports(self, path: str, content: str = "") -> Imports | None:
+        """Return what a file may load; None where it cannot be read or does not parse.
+
+        `content` is the hash of what it holds, where that is known: what it says may be known as well.
+        """
+        return self._imports(path, bytes.fromhex(content))
 
     def problem(self, path: str) -> Problem | None:
         """Return what in a file does not compile; None: it does, or cannot be read."""
@@ -48,21 +51,25 @@ class _ByContent(Generic[Found]):
         self.new = 0
         """How many were not remembered."""
 
-    def __call__(self, path: str) -> Found | None:
-        try:
-            source = Path(path).read_bytes()
-        except OSError:
-            return None
-        key = hashlib.sha256(source).digest()
-        if key not in self.known:
-            if len(self.known) >= MOST_KNOWN:
-                self.known.clear()
-            self.known[key] = self._work_out(key, source)
+    def __call__(self, path: str, key: bytes = b"") -> Found | None:
+        if not self._recalls(key):
+            try:
+                source = Path(path).read_bytes()
+            except OSError:
+                return None
+            key = hashlib.sha256(source).digest()  # It may hold something else by now.
+            if not self._recalls(key):
+                self.new += 1
+                self._learn(key, self._find(source))
         return self.known[key]
 
-    def _work_out(self, key: bytes, source: bytes) -> Found | None:
-        remembered = self._remembered.get(key)
-        if remembered is not None:
-            return remembered
-        self.new += 1
-        return self._find(source)
+    def _recalls(self, key: bytes) -> bool:
+        """Return whether something is known of a content, now or from an earlier run."""
+        if key not in self.known and (remembered := self._remembered.get(key)) is not None:
+            self._learn(key, remembered)
+        return key in self.known
+
+    def _learn(self, key: bytes, found: Found | None) -> None:
+        if len(self.known) >= MOST_KNOWN:
+            self.known.clear()
+        self.known[key] = found

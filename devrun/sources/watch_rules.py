@@ -6,7 +6,7 @@ target runs or watches, or what devrun.toml names for a build, is never left out
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,23 +60,28 @@ class WatchRules:
 
     def rule(self, path: str, *, is_directory: bool = False) -> Rule | None:
         """Return the rule that leaves a path out; a directory only where nothing below it is wanted."""
-        inside = self._inside(path)
-        if inside is None:
-            return _deciding(BUILT_IN, path, is_directory=is_directory)
-        if inside == "":
-            return None
-        rule = _deciding(self._own, inside, is_directory=is_directory)
-        if rule is not None or self._wanted.holds(inside, is_directory=is_directory):
-            return rule
-        return _deciding(self._build, inside, is_directory=is_directory)
+        for rules, place in self._asked(path, is_directory=is_directory):
+            if _leaves_out(rules, place, is_directory=is_directory):
+                return rules.match(place)
+        return None
 
     def ignores(self, path: str) -> bool:
         """Return whether a file is left out."""
-        return self.rule(path) is not None
+        return any(_leaves_out(*asked, is_directory=False) for asked in self._asked(path, is_directory=False))
 
     def prunes(self, path: str) -> bool:
         """Return whether a directory is left out with all that lies below it."""
-        return self.rule(path, is_directory=True) is not None
+        return any(_leaves_out(*asked, is_directory=True) for asked in self._asked(path, is_directory=True))
+
+    def _asked(self, path: str, *, is_directory: bool) -> Iterator[tuple[IgnoreRules, str]]:
+        """Yield the rules that are asked one after the other, each with the path as they know it."""
+        inside = self._inside(path)
+        if inside is None:
+            yield BUILT_IN, path
+        elif inside:
+            yield self._own, inside
+            if not self._wanted.holds(inside, is_directory=is_directory):
+                yield self._build, inside
 
     def _inside(self, path: str) -> str | None:
         """Return a path relative to the project, empty for the way to it; None: it is not inside."""
@@ -153,11 +158,8 @@ def _program(project: Project, program: Program) -> set[str]:
             return set()
 
 
-def _deciding(rules: IgnoreRules, path: str, *, is_directory: bool) -> Rule | None:
-    rule = rules.match(path)
-    if rule is None or rule.negated or (is_directory and rules.may_reinclude_below(path)):
-        return None
-    return rule
+def _leaves_out(rules: IgnoreRules, path: str, *, is_directory: bool) -> bool:
+    return rules.excludes(path) and not (is_directory and rules.may_reinclude_below(path))
 
 
 def _may_match_below(glob: str, directory: str) -> bool:

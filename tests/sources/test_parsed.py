@@ -1,5 +1,6 @@
 """What was parsed is kept for the next run; whatever is wrong with the file costs a little time, no more."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -84,3 +85,16 @@ def test_only_new_contents_are_parsed(tmp_path: Path) -> None:
     assert second.imports(str(tmp_path / "c.py")) == imports_of(b"import b\n")
     assert second.imports(str(tmp_path / "b.py")) == imports_of(b"import c\n")
     assert second.found()[1] == 1
+
+
+def test_a_file_whose_content_is_known_is_not_read(tmp_path: Path) -> None:
+    """What was found in the same content says what it imports; another content is read and parsed."""
+    known, other = b"import a\n", b"import b\n"
+    (tmp_path / "b.py").write_bytes(other)
+    sources = PythonSources({hashlib.sha256(known).digest(): Imports(frozenset({"a"}))})
+
+    recalled = sources.imports(str(tmp_path / "missing.py"), hashlib.sha256(known).hexdigest())
+    parsed_now = sources.imports(str(tmp_path / "b.py"), hashlib.sha256(other).hexdigest())
+
+    assert recalled == Imports(frozenset({"a"}))
+    assert parsed_now == Imports(frozenset({"b"}))
