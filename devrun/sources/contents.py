@@ -116,8 +116,9 @@ class Contents:
 
     def _hash(self, path: str) -> str:
         """Return the hash of a file's bytes; empty where it cannot be read."""
+        entry = self.snapshot.files.get(path)
         try:
-            return self.hash_file(Path(path), None)
+            return self.hash_file(Path(path), entry.stamp if entry else None)
         except OSError:
             return ""
 
@@ -174,7 +175,7 @@ class Contents:
         if not entry.is_file:
             return f"leads to {entry.link}"
         try:
-            return self.hash_file(Path(path), None)
+            return self.hash_file(Path(path), entry.stamp)
         except OSError:
             self._unread.add(path)
             return before

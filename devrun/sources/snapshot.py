@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from devrun.errors import DevrunError
+from devrun.sources.content import Stamp
 from devrun.sources.unwatched import generated
 
 YOUNG_NS = 50_000_000
@@ -38,6 +39,11 @@ class Entry(NamedTuple):
     """Where a symbolic link leads."""
     is_file: bool = True
     """Whether there is content: a link may lead nowhere, or to a directory."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What changes with the content, as hashes are kept by it."""
+        return self.mtime_ns, self.ctime_ns, self.size, self.inode
 
     @property
     def newest_s(self) -> float:
