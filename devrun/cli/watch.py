@@ -5,9 +5,11 @@ from functools import partial
 
 import click
 
+from devrun.cli.grants import allow_option, granted
 from devrun.cli.imports import uncollected
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets, target_of
+from devrun.config.grants import Grants
 from devrun.config.project import Project, TargetName
 from devrun.errors import ConfigError
 
@@ -19,6 +21,7 @@ SWITCH_S = 0.001
 @click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
 @click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the socket answers.")
 @click.option("-a", "--attach", is_flag=True, help="Follow the devrun that runs already.")
+@allow_option
 @click.option("--ready-fd", type=int, hidden=True)
 @click.pass_obj
 def command(
@@ -26,6 +29,7 @@ def command(
     targets: tuple[str, ...],
     detach: bool,  # noqa: FBT001 - click's way
     attach: bool,  # noqa: FBT001
+    allow: bool,  # noqa: FBT001
     ready_fd: int | None,
 ) -> int:
     """Build the images, run the targets, and keep running what you edit.
@@ -41,11 +45,12 @@ def command(
         return follow(options)
     project = options.project()
     only = chosen(project, targets)
+    grants = granted(options, project, allow=allow)
     if detach:
         from devrun.cli.background import detach as go
 
-        return go(options, targets)
-    return _run(options, project, only, ready_fd)
+        return go(options, targets, allow=allow)
+    return _run(options, project, grants, only, ready_fd)
 
 
 def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
@@ -53,7 +58,9 @@ def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
     return frozenset(target_of(project, name) for name in names)
 
 
-def _run(options: Options, project: Project, only: frozenset[TargetName], ready_fd: int | None) -> int:
+def _run(
+    options: Options, project: Project, grants: Grants, only: frozenset[TargetName], ready_fd: int | None
+) -> int:
     # The loop brings Docker, the watcher and the server with it: nothing that a wrong file should wait for.
     with uncollected():
         from devrun.cli.background import tell_starter
@@ -67,10 +74,11 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
     place.check_outside(project.root)
     place.make()
     engine = partial(connect, agents=place.agents, probed=place.probed)
+    daemon_of = partial(Daemon, project, engine, place=place, only=only, permit=grants.require)
     names = [name for name in project.targets if not only or name in only]
     with LogFile(place.log) as log:
         if ready_fd is not None:
-            daemon = Daemon(project, engine, log.hearing(), place=place, only=only, detached=True)
+            daemon = daemon_of(log.hearing(), detached=True)
             return daemon.run(partial(tell_starter, ready_fd))
         said = f"watching {project.root} ({', '.join(names)}); Ctrl-C stops"
         if not has_screen(options):
@@ -78,13 +86,13 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
 
             terminal = Terminal(names, quiet=options.verbosity < 0)
             terminal.say(said)
-            return Daemon(project, engine, log.hearing(terminal), place=place, only=only).run()
+            return daemon_of(log.hearing(terminal)).run()
         from devrun.cli.controls import LocalControls
         from devrun.cli.live import LiveView
 
         view = LiveView(names, quiet=options.verbosity < 0)
         view.say(said)
-        daemon = Daemon(project, engine, log.hearing(view), place=place, only=only)
+        daemon = daemon_of(log.hearing(view))
         try:
             return daemon.run(lambda: view.begin(LocalControls(daemon.desk)))
         finally:

@@ -19,7 +19,7 @@ from devrun.engine import labels
 from devrun.engine.cancellation import Cancellation
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection
 from devrun.engine.containers import Containers
-from devrun.engine.plan import ImageFacts, Payload, payload, plan
+from devrun.engine.plan import ImageFacts, Payload, payload, plan, without_name
 from devrun.errors import BuildCancelledError, EngineError, EngineUnreachableError
 
 TAIL_LINES = 40
@@ -128,8 +128,4 @@ def before_payload(project: Project, target: TargetConfig, facts: ImageFacts) ->
     given = body["Labels"]
     assert isinstance(given, dict)
     no_target = {name: value for name, value in given.items() if name not in (labels.TARGET, labels.SPEC)}
-    return {
-        **body,
-        "Labels": {**no_target, labels.ROLE: labels.ROLE_ONEOFF},
-        "NetworkingConfig": {"EndpointsConfig": {labels.network_name(project): {}}},
-    }
+    return {**without_name(project, body), "Labels": {**no_target, labels.ROLE: labels.ROLE_ONEOFF}}
