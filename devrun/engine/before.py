@@ -20,6 +20,7 @@ from devrun.engine.cancellation import Cancellation
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection
 from devrun.engine.containers import Containers
 from devrun.engine.plan import ImageFacts, Payload, payload, plan, without_name
+from devrun.engine.steps import LINE_LIMIT, plain
 from devrun.errors import BuildCancelledError, EngineError, EngineUnreachableError
 
 TAIL_LINES = 40
@@ -105,7 +106,7 @@ class Before:
     def _tail(self, container: ContainerId) -> tuple[str, ...]:
         with self._connection.asking("read the output of before-start"):
             written = bytes(self._connection.client.logs(container, tail=TAIL_LINES))
-        return tuple(written.decode("utf-8", "replace").splitlines())
+        return tuple(line[:LINE_LIMIT] for line in plain(written.decode("utf-8", "replace")).splitlines())
 
 
 def before_payload(project: Project, target: TargetConfig, facts: ImageFacts) -> Payload:
