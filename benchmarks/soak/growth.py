@@ -13,6 +13,8 @@ from benchmarks.soak.samples import Sample
 
 WARM_UP = 0.25
 TENTH = 0.1
+ENOUGH = 40
+"""Fewer samples are no ground for a judgement."""
 TOLERANCES = {
     "daemon RSS MiB": 6.0,
     "daemon PSS MiB": 6.0,
@@ -53,12 +55,10 @@ class Growth:
 
 
 def growths(samples: Sequence[Sample]) -> list[Growth]:
-    """Returns each figure's growth after the warm-up; none where there is no sample."""
+    """Returns each figure's growth after the warm-up; none where there are too few samples to tell."""
     after = samples[int(len(samples) * WARM_UP) :]
-    return [
-        _growth(what, [sample.figures[what] for sample in after])
-        for what in (after[0].figures if after else ())
-    ]
+    names = after[0].figures if len(samples) >= ENOUGH else ()
+    return [_growth(what, [sample.figures[what] for sample in after]) for what in names]
 
 
 def _growth(what: str, values: Sequence[float]) -> Growth:

@@ -7,12 +7,11 @@ which Python's byte code takes for one.
 import random
 import statistics
 import time
-from dataclasses import dataclass
 
 from benchmarks.client import Taken, answer_to_save
 from benchmarks.progress import say
-from benchmarks.soak.growth import Growth, growths
-from benchmarks.soak.samples import Sample
+from benchmarks.soak.growth import growths
+from benchmarks.soak.outcome import Outcome
 from benchmarks.soak.stage import Stage
 
 LIMIT_S = 20.0
@@ -23,20 +22,9 @@ EXTRA = 1.01
 """More restarts than saves by this factor were for nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a story went."""
-
-    name: str
-    seconds: float
-    counts: dict[str, float]
-    samples: list[Sample]
-    growths: list[Growth]
-    faults: list[str]
-
-
-def play(stage: Stage, depth: str, count: int) -> Outcome:
+def play(stage: Stage, count: int) -> Outcome:
     """Saves `count` times, and returns what came of it."""
+    (depth,) = stage.ports
     began, dice = time.monotonic(), random.Random(count)
     taken: list[Taken] = []
     seconds: list[tuple[int, int]] = []

@@ -1,13 +1,16 @@
-"""A project under `devrun watch`, in a folder of its own, and the judges beside it."""
+"""A project under `devrun watch`, in a folder of its own, and the judges beside it.
 
+It has a target for each depth of restart that is asked for; all of them serve the same program.
+"""
+
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
-from benchmarks.contenders import BrokenError, Place, first_answer
-from benchmarks.ours import called, ours
-from benchmarks.served import SETS, Source
+from benchmarks.contenders import BrokenError, Place, background, first_answer, told
+from benchmarks.served import PORT, SETS, Source
 from benchmarks.soak.samples import Sampler
 from devrun import Client
 from devrun.config.find import root_key
@@ -16,6 +19,13 @@ from devrun.core.journal import Entry, EntryKind
 
 WAIT_S = 60.0
 TROUBLE = frozenset({EntryKind.FAILED.value, EntryKind.LOST.value, EntryKind.ENGINE_DOWN.value})
+TARGET = """\
+[targets.{name}]
+script = "app.py"
+ports = ["127.0.0.1:{port}:{inner}"]
+reload = "{name}"
+"""
+DEVRUN = [sys.executable, "-m", "devrun"]
 
 
 @dataclass(slots=True)
@@ -23,12 +33,14 @@ class Stage:
     """What a story plays on."""
 
     place: Place
+    ports: Mapping[str, int]
+    """At which a target serves: it is called as its depth is."""
     source: Source
     sampler: Sampler
     actions: Counter[str] = field(default_factory=Counter)
     """What the daemon has done: `RestartContainer warm`, for instance."""
     trouble: list[str] = field(default_factory=list)
-    """What its journal tells of that went wrong, and that its daemon keeps from it."""
+    """What went wrong by the word of the daemon's journal."""
     _read: int = 0
 
     def client(self) -> Client:
@@ -40,12 +52,11 @@ class Stage:
         client = self.client()
         outcome = client.wait(timeout_s=WAIT_S)
         if outcome.outcome != "ready":
-            self.trouble.append(f"devrun wait: {outcome.outcome}")
-        self.read_journal(client)
+            self.trouble.append(f"devrun wait: {outcome}")
+        self._read_journal(client)
         self.sampler.take(client.holder.pid)
 
-    def read_journal(self, client: Client) -> None:
-        """Takes down what the journal tells since it was read last."""
+    def _read_journal(self, client: Client) -> None:
         for entry in client.events(after=self._read):
             if not isinstance(entry, Entry):
                 self.trouble.append(f"the journal has lost {entry.lost} entries")
@@ -58,23 +69,32 @@ class Stage:
 
 
 @contextmanager
-def stage(place: Place, depth: str, served: str) -> Iterator[Stage]:
-    """Gives the stage once the program answers, and leaves nothing behind."""
-    contender = next(one for one in ours()[0] if one.name == called(depth))
+def stage(
+    place: Place, ports: Mapping[str, int], files: Mapping[str, str], more: str = ""
+) -> Iterator[Stage]:
+    """Gives the stage once all targets answer, and leaves nothing behind; `more` ends the devrun.toml."""
     source = Source(place.folder)
-    source.write(SETS[served], flask=False)
-    with ExitStack() as stack:
-        stack.enter_context(contender.runs(place))
-        first_answer(place)
-        key = root_key(place.folder)
-        made = Stage(place, source, Sampler(place.engine, key, StatePlace.of(key).state))
-        yield made
-    left = leftovers(place, key)
-    if left:
+    source.write(SETS["light"], flask=False)
+    for name, text in files.items():
+        (place.folder / name).write_text(text)
+    settings = [TARGET.format(name=depth, port=port, inner=PORT) for depth, port in ports.items()]
+    (place.folder / "devrun.toml").write_text("\n".join([*settings, more]))
+    key = root_key(place.folder)
+    here = [*DEVRUN, "-C", str(place.folder)]
+    try:
+        with background(place, [*here, "watch"]) as daemon:
+            for port in ports.values():
+                first_answer(replace(place, port=port))
+            yield Stage(place, ports, source, Sampler(place.engine, key, StatePlace.of(key).state))
+            if daemon.poll() is not None:
+                raise BrokenError(f"{place.name}: it ended with {daemon.returncode}")
+    finally:
+        told(place, [*here, "down", "--images", "--volumes"])
+    if left := leftovers(place, key):
         raise BrokenError(f"{place.name}: `devrun down` has left {', '.join(left)}")
 
 
-def leftovers(place: Place, key: str) -> list[str]:
+def leftovers(place: Place, key: str) -> Sequence[str]:
     """Returns what of a project is still there for the engine."""
     label = {"label": f"dev.devrun.root={key}"}
     containers = [one["Names"][0] for one in place.engine.api.containers(all=True, filters=label)]

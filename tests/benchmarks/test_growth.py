@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from benchmarks.soak.growth import TOLERANCES, growths
+from benchmarks.soak.growth import ENOUGH, TOLERANCES, growths
 from benchmarks.soak.samples import Sample
 
 
@@ -45,6 +45,7 @@ def test_memory_may_grow_within_its_tolerance_only() -> None:
     assert growths(samples([50] * 50 + [beyond] * 50, what))[0].is_too_much
 
 
-def test_without_samples_there_is_nothing_to_tell() -> None:
-    """A story that ended at once is no fault of the judgement."""
+def test_few_samples_tell_nothing() -> None:
+    """A short story shows whether all goes right, and no more."""
     assert growths([]) == []
+    assert growths(samples(range(ENOUGH - 1))) == []
