@@ -19,6 +19,7 @@ from benchmarks.soak.disturbances import BUILT, Disturber
 from benchmarks.soak.growth import growths
 from benchmarks.soak.outcome import Outcome
 from benchmarks.soak.stage import WAIT_S, Stage
+from devrun.core.journal import Entry, Missed
 from devrun.engine.labels import ROLE, ROLE_TARGET, ROOT
 
 SERVED_S = 20.0
@@ -86,7 +87,13 @@ class Judge:
     def _told(self) -> list[str]:
         status = self.stage.client().status()
         targets = [f"{name}: {one.state}, {one.doing}, {one.note}" for name, one in status.targets.items()]
-        return [*targets, *map(str, self.stage.client().events(tail=TOLD))]
+        return [*targets, *(_line(entry) for entry in self.stage.client().events(tail=TOLD))]
+
+
+def _line(entry: Entry | Missed) -> str:
+    if isinstance(entry, Missed):
+        return f"{entry.lost} entries are lost"
+    return f"{entry.at:.3f} {entry.kind} {entry.subject}: {entry.action} {entry.text} {entry.reload}".rstrip()
 
 
 def play(stage: Stage, minutes: float, seed: int) -> Outcome:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_soak_of_seconds_ends_as_the_tree_says(tmp_path: Path) -> None:
-    """A branch and a build at each depth; it takes some seconds since it builds twice and has four targets."""
+    """A branch and a build at each depth: some seconds since it builds twice and has four targets."""
     written = tmp_path / "soak.json"
     command = [sys.executable, "-m", "benchmarks.soak", "--minutes", "0.05", "--seed", "1"]
     ended = subprocess.run(
