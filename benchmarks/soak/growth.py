@@ -17,14 +17,14 @@ ENOUGH = 40
 """Fewer samples are no ground for a judgement."""
 TOLERANCES = {
     "daemon RSS MiB": 6.0,
-    "daemon PSS MiB": 6.0,
+    "daemon own MiB": 6.0,
     "daemon descriptors": 2,
     "daemon threads": 2,
     "daemon children": 0,
     "agent RSS MiB": 1.0,
     "agent descriptors": 1,
     "agent threads": 0,
-    "target PSS MiB": 2.0,
+    "target own MiB": 2.0,
     "target processes": 1,
     "containers": 0,
     "images": 1,

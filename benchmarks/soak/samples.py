@@ -14,6 +14,8 @@ import docker
 from devrun.engine.labels import ROLE, ROLE_TARGET, ROOT
 
 PROC = Path("/proc")
+OWN = "Pss_Anon"
+"""What is no file's, in shares: of files, a share grows when another Python of the machine ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Sampler:
     def _of_daemon(self, pid: int) -> dict[str, float]:
         return {
             "daemon RSS MiB": memory_mib(pid, "Rss"),
-            "daemon PSS MiB": memory_mib(pid, "Pss"),
+            "daemon own MiB": memory_mib(pid, OWN),
             "daemon descriptors": descriptors(pid),
             "daemon threads": threads(pid),
             "daemon children": len(list(descendants(pid))),
@@ -61,7 +63,7 @@ class Sampler:
             "agent RSS MiB": sum(memory_mib(each[0], "Rss") for each in inside if each),
             "agent descriptors": sum(descriptors(each[0]) for each in inside if each),
             "agent threads": sum(threads(each[0]) for each in inside if each),
-            "target PSS MiB": sum(memory_mib(pid, "Pss") for pid in pids),
+            "target own MiB": sum(memory_mib(pid, OWN) for pid in pids),
             "target processes": len(pids),
         }
 
@@ -81,7 +83,7 @@ class Sampler:
 
 
 def memory_mib(pid: int, kind: str) -> float:
-    """Returns a process's memory, 0 where it has ended; `Pss` counts what is shared in shares."""
+    """Returns a process's memory of a kind that the kernel tells, 0 where it has ended."""
     with contextlib.suppress(OSError):
         lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
         return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{kind}:")), 0.0)
