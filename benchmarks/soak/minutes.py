@@ -40,15 +40,16 @@ class Judge:
     """How long the status took."""
 
     def judge(self, acts: list[str]) -> None:
-        """Takes down what is wrong after these acts; raises BrokenError where another save mends nothing."""
+        """Takes down what is wrong after these acts; raises BrokenError where a restart mends nothing."""
         found = self._wrong()
         if not found:
             return
         self.faults.append(f"after {', '.join(acts)}: {found}\n  " + "\n  ".join(self._told()))
         say(self.faults[-1])
-        self.stage.source.save(self.stage.source.number % 2)
+        for name in self.stage.client().status().targets:
+            self.stage.client().restart(name)
         if still := self._wrong():
-            raise BrokenError(f"another save did not mend it: {still}\n" + "\n".join(self._told()))
+            raise BrokenError(f"a restart did not mend it: {still}\n" + "\n".join(self._told()))
 
     def _wrong(self) -> str:
         client = self.stage.client()
@@ -57,7 +58,7 @@ class Judge:
         self.times_s.append(time.perf_counter() - began)
         outcome = client.wait(timeout_s=WAIT_S)
         if outcome.outcome != "ready":
-            return f"devrun wait: {outcome}"
+            return f"devrun wait: {[(one.subject, one.error) for one in outcome.problems] or outcome}"
         return self._wrong_pages() or self._wrong_images()
 
     def _wrong_pages(self) -> str:
