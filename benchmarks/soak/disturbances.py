@@ -53,6 +53,11 @@ class Disturber:
         """A save."""
         self.stage.source.save(self.stage.source.number % 2)
 
+    def edit_all(self) -> None:
+        """Saves that concern every target: what was killed is started by no other."""
+        self.edit()
+        (self.stage.place.folder / "noise.py").write_text(f"{NOISE}# {self.stage.source.number}\n")
+
     def burst(self) -> None:
         """Saves while devrun is at work."""
         for _ in range(self.dice.randint(2, 6)):
@@ -103,20 +108,20 @@ class Disturber:
         """A container that is killed by hand: devrun leaves it so until the next save."""
         for container in self._some_container(running=True):
             self.stage.place.engine.api.kill(container)
-        self.edit()
+        self.edit_all()
 
     def kill_inside(self) -> None:
         """The program in a container is killed, or the agent that leads it."""
         for container in self._some_container(running=True):
             made = self.stage.place.engine.api.exec_create(container, ["sh", "-c", "kill -9 -1"])
             self.stage.place.engine.api.exec_start(made["Id"])
-        self.edit()
+        self.edit_all()
 
     def remove(self) -> None:
         """A container that is removed by hand: a target's, or one that has the network of a target."""
         for container in self._some_container(running=False):
             self.stage.place.engine.api.remove_container(container, force=True)
-        self.edit()
+        self.edit_all()
 
     def restart(self) -> None:
         """A wish, by the socket."""
@@ -180,7 +185,7 @@ def tolerant(act: Callable[[Disturber], None]) -> Callable[[Disturber], None]:
         with contextlib.suppress(docker.errors.APIError):
             act(self)
             return
-        self.edit()
+        self.edit_all()
 
     done.__name__ = act.__name__
     return done
