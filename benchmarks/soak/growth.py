@@ -13,7 +13,7 @@ from benchmarks.soak.samples import Sample
 
 WARM_UP = 0.25
 TENTH = 0.1
-ENOUGH = 40
+ENOUGH = 20
 """Fewer samples are no ground for a judgement."""
 TOLERANCES = {
     "daemon RSS MiB": 6.0,

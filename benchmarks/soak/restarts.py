@@ -84,5 +84,19 @@ def _faults(stage: Stage, taken: list[Taken]) -> list[str]:
         *stage.trouble,
         *(f"{counts[what]:.0f} saves: {what}" for what in ("lost", "old code") if counts[what]),
         *([f"{restarts} restarts for {len(taken)} saves"] if restarts > len(taken) * EXTRA else []),
+        *_shallower(stage, restarts),
         *(f"{stage.actions[what]} times {what}, which no save asked for" for what in others),
+    ]
+
+
+def _shallower(stage: Stage, restarts: int) -> list[str]:
+    """Returns a fault where restarts were not as deep as asked for, and devrun's word on it."""
+    (depth,) = stage.ports
+    asked = stage.actions[f"RestartContainer {depth}"] + stage.actions["RestartContainer"] * (
+        depth == "container"
+    )
+    if asked * EXTRA >= restarts:
+        return []
+    return [
+        f"{restarts - asked} restarts were no {depth} ones: {stage.client().status().targets[depth].note}"
     ]
