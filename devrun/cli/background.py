@@ -23,7 +23,7 @@ LAST_LINES = 20
 LAST_BYTES = 16 * 1024
 
 
-def detach(options: Options, targets: tuple[str, ...]) -> int:
+def detach(options: Options, targets: tuple[str, ...], *, allow: bool) -> int:
     """Start the daemon, and return when its socket answers; else say why it does not."""
     place = options.place()
     if holder := read(place):
@@ -34,7 +34,7 @@ def detach(options: Options, targets: tuple[str, ...]) -> int:
     reading, writing = os.pipe()
     with LogFile(place.log) as log:
         daemon = subprocess.Popen(
-            [*_command(options), "--ready-fd", str(writing), *targets],
+            [*_command(options), "--ready-fd", str(writing), *(["--allow"] if allow else []), *targets],
             stdin=subprocess.DEVNULL,
             stdout=log.file.fileno(),
             stderr=log.file.fileno(),

@@ -10,6 +10,8 @@ import click
 from devrun.cli.main import Options
 from devrun.cli.surroundings import describe
 from devrun.cli.text import safe
+from devrun.config.cautions import cautions
+from devrun.config.grants import Grants
 from devrun.config.project import (
     Check,
     CommandCheck,
@@ -48,9 +50,11 @@ def command(options: Options) -> int:
     """Validate devrun.toml, and say what would be built, run, mounted and watched, and by which rule."""
     project = options.project()
     disk = Disk.read_once(project)
-    engine, missing = _connect(project, options.place().agents)
+    place = options.place()
+    engine, missing = _connect(project, place.agents)
     try:
         _say(0, f"{_short(project, project.file or project.root)} is valid: project {project.name}")
+        _print_demands(project, Grants(place.grants))
         for image in project.images.values():
             if isinstance(image, PrebuiltImage):
                 _print_prebuilt(image)
@@ -67,6 +71,18 @@ def command(options: Options) -> int:
         click.echo(f"no engine: {safe(missing)}; with one, `check` also tells what an image starts", err=True)
     has_problems = any(disk.inputs(image).problems for image in project.images)
     return ExitCode.USAGE if has_problems else ExitCode.OK
+
+
+def _print_demands(project: Project, grants: Grants) -> None:
+    """Print what reaches beyond the containers, and what probably should not be written."""
+    if project.demands:
+        is_granted = not grants.missing(project)
+        how = "granted by `devrun allow`" if is_granted else "not granted yet: `devrun allow` asks for it"
+        _begin(f"beyond its containers it asks for this, {how}:")
+    for demand in project.demands:
+        _say(1, demand.text)
+    for caution in cautions(project):
+        _begin(f"warning: {caution}")
 
 
 def _connect(project: Project, agents: Path) -> tuple[Engine | None, str]:

@@ -5,11 +5,14 @@ from pathlib import Path
 from types import TracebackType
 
 from devrun.cli.lines import lines_of
+from devrun.cli.text import safe
 from devrun.core.journal import Entry, LogLine
 from devrun.daemon.capped import CappedFile
 from devrun.daemon.listener import Listener
 
 LOG_BYTES = 1024 * 1024
+LINE_LIMIT = 8 * 1024
+"""A flood in one line pushes nothing else out of the file."""
 
 told = logging.getLogger("devrun.told")
 """What users are told goes to the file alone: on a terminal it stands already."""
@@ -43,9 +46,9 @@ class LogFile(logging.Handler):
         self.file.close()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record as one line, or several for a traceback."""
-        text = self.format(record)
-        self.file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        """Write a record as one line, or several for a traceback; whoever shows the file obeys none of it."""
+        lines = (safe(line[:LINE_LIMIT]) for line in self.format(record).split("\n"))
+        self.file.write("\n".join(lines).encode("utf-8", "backslashreplace") + b"\n")
 
     def hearing(self, listener: Listener | None = None) -> "Hearing":
         """Return a listener that logs what it is told, and hands it on where there is another one."""
@@ -61,7 +64,8 @@ class Hearing:
     def told(self, entry: Entry) -> None:
         """Log an entry, and hand it on."""
         for line in lines_of(entry):
-            told.info("%s", line.text)
+            # A line end in what others wrote begins no record of its own.
+            told.info("%s", safe(line.text))
         if self._listener:
             self._listener.told(entry)
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "rebuild": "Build images anew.",
     "events": "Say what happened, and why.",
     "explain": "Say what a change of a file does, and why.",
+    "allow": "Grant what devrun.toml asks for beyond its containers.",
     "check": "Validate devrun.toml, and say what it means.",
     "ps": "List the projects that devrun runs for you.",
     "down": "Stop the daemon, remove containers and network.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devrun.cli.console import converse
+from devrun.cli.grants import granted
 from devrun.cli.main import Options
 from devrun.cli.names import target_of, target_or_image_of
 from devrun.cli.text import safe
@@ -42,10 +43,11 @@ def telling_own_errors() -> Iterator[None]:
         raise
 
 
-def run(options: Options, name: str, words: tuple[str, ...]) -> int:
+def run(options: Options, name: str, words: tuple[str, ...], *, allow: bool) -> int:
     """Run a command in a container of its own, and return its exit code."""
     project = options.project()
     target = _target_like(project, name)
+    granted(options, project, allow=allow)
     with _sessions(project) as sessions:
         return _run(project, sessions, target, words)
 
@@ -66,7 +68,7 @@ def execute(options: Options, name: str, words: tuple[str, ...]) -> int:
         return converse(lambda terminal: sessions.execute(container, words, terminal))
 
 
-def open_shell(options: Options, name: str) -> int:
+def open_shell(options: Options, name: str, *, allow: bool) -> int:
     """Open a shell, and return its exit code."""
     project = options.project()
     target = _target_like(project, name)
@@ -74,6 +76,7 @@ def open_shell(options: Options, name: str) -> int:
         container = sessions.container(target.name) if name in project.targets else None
         if container is not None:
             return converse(lambda terminal: sessions.execute(container, SHELL, terminal))
+        granted(options, project, allow=allow)
         if name in project.targets:
             _note(f"{name} does not run: this is a container of its own")
         return _run(project, sessions, target, SHELL)

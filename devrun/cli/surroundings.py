@@ -30,11 +30,23 @@ def describe(project: Project, target: TargetConfig) -> Iterator[str]:
         yield f"limits: {', '.join(limits)}"
     if given.gpus:
         yield f"graphics cards: {_gpus(given.gpus)}"
+    yield from _rights(given)
     if given.platform:
         yield f"platform: {given.platform}"
     if given.host_user:
         home = target.env.get("HOME", f"{HOST_HOME}, which is in memory")
         yield f"runs as: {given.host_user} ({target.user}), at home in {home}"
+
+
+def _rights(given: Surroundings) -> Iterator[str]:
+    if given.host_network:
+        yield "network: that of this machine, and not the project's"
+    if given.privileged:
+        yield "rights: all that root has on this machine"
+    if given.cap_add:
+        yield f"capabilities: {', '.join(given.cap_add)}"
+    for device in given.devices:
+        yield f"device: {device.source} at {device.path} ({device.rights})"
 
 
 def _volume(project: Project, volume: Volume) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from devrun import __version__
+from devrun.cli.grants import allow_option, granted
 from devrun.cli.imports import uncollected
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets, target_of
+from devrun.config.grants import Grants
 from devrun.config.project import Project, TargetName
 from devrun.errors import ConfigError
 
@@ -25,6 +27,7 @@ SWITCH_S = 0.001
 @click.argument("targets", nargs=-1, metavar="[TARGET...]", shell_complete=complete_targets)
 @click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the socket answers.")
 @click.option("-a", "--attach", is_flag=True, help="Follow the devrun that runs already.")
+@allow_option
 @click.option("--ready-fd", type=int, hidden=True)
 @click.pass_obj
 def command(
@@ -32,6 +35,7 @@ def command(
     targets: tuple[str, ...],
     detach: bool,  # noqa: FBT001 - click's way
     attach: bool,  # noqa: FBT001
+    allow: bool,  # noqa: FBT001
     ready_fd: int | None,
 ) -> int:
     """Build the images, run the targets, and keep running what you edit.
@@ -47,11 +51,12 @@ def command(
         return follow(options)
     project = options.project()
     only = chosen(project, targets)
+    grants = granted(options, project, allow=allow)
     if detach:
         from devrun.cli.background import detach as go
 
-        return go(options, targets)
-    return _run(options, project, only, ready_fd)
+        return go(options, targets, allow=allow)
+    return _run(options, project, grants, only, ready_fd)
 
 
 def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
@@ -59,7 +64,9 @@ def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
     return frozenset(target_of(project, name) for name in names)
 
 
-def _run(options: Options, project: Project, only: frozenset[TargetName], ready_fd: int | None) -> int:
+def _run(
+    options: Options, project: Project, grants: Grants, only: frozenset[TargetName], ready_fd: int | None
+) -> int:
     # The engine first: it needs its time, and the rest is imported meanwhile.
     with uncollected():
         from devrun.control.lock import Lock
@@ -74,12 +81,13 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
         stopped = Cache(place.cache).read().stopped
         chosen = only or {name for name, target in project.targets.items() if target.autostart} - stopped
         ahead = Ahead(partial(connect, agents=place.agents, probed=place.probed), project, chosen)
-        return _work(options, project, only, ready_fd, ahead.connect, lock)
+        return _work(options, project, grants, only, ready_fd, ahead.connect, lock)
 
 
 def _work(
     options: Options,
     project: Project,
+    grants: Grants,
     only: frozenset[TargetName],
     ready_fd: int | None,
     engine: "Connect",
@@ -92,10 +100,11 @@ def _work(
         from devrun.daemon.loop import Daemon
 
     place = lock.place
+    daemon_of = partial(Daemon, project, engine, place=place, only=only, permit=grants.require)
     names = [name for name in project.targets if not only or name in only]
     with LogFile(place.log) as log:
         if ready_fd is not None:
-            daemon = Daemon(project, engine, log.hearing(), place=place, only=only, detached=True)
+            daemon = daemon_of(log.hearing(), detached=True)
             return daemon.run(lock, partial(tell_starter, ready_fd))
         said = f"watching {project.root} ({', '.join(names)}); Ctrl-C stops"
         if not has_screen(options):
@@ -103,13 +112,13 @@ def _work(
 
             terminal = Terminal(names, quiet=options.verbosity < 0)
             terminal.say(said)
-            return Daemon(project, engine, log.hearing(terminal), place=place, only=only).run(lock)
+            return daemon_of(log.hearing(terminal)).run(lock)
         from devrun.cli.controls import LocalControls
         from devrun.cli.live import LiveView
 
         view = LiveView(names, quiet=options.verbosity < 0)
         view.say(said)
-        daemon = Daemon(project, engine, log.hearing(view), place=place, only=only)
+        daemon = daemon_of(log.hearing(view))
         try:
             return daemon.run(lock, lambda: view.begin(LocalControls(daemon.desk)))
         finally:

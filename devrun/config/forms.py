@@ -14,8 +14,10 @@ from pydantic import AfterValidator, BeforeValidator
 
 from devrun.config.notation import (
     VolumeText,
+    checked_capability,
     checked_network,
     host_list,
+    parse_device,
     parse_host,
     parse_size,
     parse_tmpfs,
@@ -23,7 +25,7 @@ from devrun.config.notation import (
 )
 from devrun.config.project import Port
 from devrun.config.session import agent_lines, checked_agent
-from devrun.config.surroundings import ExtraHost, Tmpfs
+from devrun.config.surroundings import Device, ExtraHost, Tmpfs
 
 _PORT = re.compile(
     r"(?:(?P<address>\[[0-9a-fA-F:.]+\]|[0-9]+(?:\.[0-9]+)+):)?(?:(?P<host>[0-9]{1,5}):)?(?P<container>[0-9]{1,5})"
@@ -80,6 +82,13 @@ def script_table(value: object) -> object:
     if not isinstance(value, str | dict):
         raise ValueError("a target is the path of a script, or a table")  # noqa: TRY004 - pydantic shows these
     return {"script": value} if isinstance(value, str) else value
+
+
+def secret_table(value: object) -> object:
+    """Let a string stand for the table of a file."""
+    if not isinstance(value, str | dict):
+        raise ValueError("a secret is the path of a file, or a table")  # noqa: TRY004 - pydantic shows these
+    return {"file": value} if isinstance(value, str) else value
 
 
 def checked_name(value: str) -> str:
@@ -173,6 +182,14 @@ ExtraHosts = Annotated[
 ]
 TmpfsList = Annotated[
     list[Annotated[Tmpfs, BeforeValidator(parse_tmpfs, json_schema_input_type=str)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
+Devices = Annotated[
+    list[Annotated[Device, BeforeValidator(parse_device, json_schema_input_type=str)]],
+    BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
+]
+Capabilities = Annotated[
+    list[Annotated[str, AfterValidator(checked_capability)]],
     BeforeValidator(one_or_many, json_schema_input_type=str | list[str]),
 ]
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int)]

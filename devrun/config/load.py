@@ -1,13 +1,16 @@
 """Reading and checking `devrun.toml` or `[tool.devrun]`: all problems at once, with file, line and key."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import tomli
 
+from devrun.config.beyond import asked_beyond
+from devrun.config.demand import Demand
 from devrun.config.find import real_file, root_key
 from devrun.config.names import project_slug
-from devrun.config.problems import Problem, config_error
+from devrun.config.problems import Problem, config_error, sentences
 from devrun.config.project import Project
 from devrun.config.pyproject import table_of
 from devrun.config.resolve import resolve
@@ -34,7 +37,10 @@ def load(file: Path, environment: Environment) -> Project:
     problems += [problem for problem in found if not doubts.explains(problem)]
     if problems:
         raise config_error(file, text, problems, table_of(file))
-    return project
+    asked = asked_beyond(project, tree)
+    refusals = sentences(file, text, [problem for _, problem in asked], table_of(file))
+    told = zip(asked, refusals, strict=True)
+    return replace(project, demands=tuple(Demand(what, refusal) for (what, _), refusal in told))
 
 
 def load_identity(file: Path, environment: Environment) -> Project:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 
-from devrun.config.surroundings import ExtraHost, Gpus, Tmpfs
+from devrun.config.surroundings import Device, ExtraHost, Gpus, Tmpfs
 
 _SIZE = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(?P<unit>[kmgt]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -22,6 +22,8 @@ _REFERENCE = re.compile(
     r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)"
     r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
 )
+_CAPABILITY = re.compile(r"(?:CAP_)?(?P<name>[A-Z][A-Z0-9_]{1,40})")
+_DEVICE_RIGHTS = re.compile(r"(?!.*(.).*\1)[rwm]{1,3}")
 _TMPFS_FLAGS = frozenset({"ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "sync", "async"})
 _TMPFS_VALUES = frozenset({"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks"})
 
@@ -108,6 +110,29 @@ def parse_gpus(value: object) -> Gpus:
     if isinstance(value, list) and value and all(isinstance(one, str) and one for one in value):
         return Gpus(ids=tuple(value))
     raise ValueError('must be "all", a number, or a list of device ids')
+
+
+def parse_device(value: object) -> Device:
+    """Return what `"/dev/fuse"`, or `"/dev/ttyUSB0:/dev/modem:rw"`, means."""
+    source, *rest = value.split(":") if isinstance(value, str) else [""]
+    rights = rest.pop() if rest and _DEVICE_RIGHTS.fullmatch(rest[-1]) else "rwm"
+    if len(rest) > 1 or not is_device(source):
+        raise ValueError('a device is written "/dev/fuse", or "/dev/ttyUSB0:/dev/modem:rw"')
+    return Device(source, place(rest[0]) if rest else source, rights)
+
+
+def is_device(text: str) -> bool:
+    """Tell whether a text is a path below /dev, in its usual form."""
+    path = PurePosixPath(text)
+    return path.parts[:2] == ("/", "dev") and len(path.parts) > 2 and ".." not in path.parts
+
+
+def checked_capability(value: str) -> str:
+    """Return a capability by its name without CAP_; whether there is such a one, the engine knows."""
+    match = _CAPABILITY.fullmatch(value.upper())
+    if match is None:
+        raise ValueError('a capability is written "NET_ADMIN"')
+    return match["name"]
 
 
 def host_list(value: object) -> object:

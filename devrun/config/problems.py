@@ -40,15 +40,26 @@ def config_error(file: Path, text: str, problems: list[Problem], table: tuple[st
 
     `table` is that of the file in which the keys stand, where devrun shares the file with others.
     """
-    lines = key_lines(text)
-    told = [_inside(problem, table) if table else problem for problem in dict.fromkeys(problems)]
-    placed = [(line_of(lines, problem.path) or 0, problem) for problem in told]
+    placed = _placed(text, [*dict.fromkeys(problems)], table)
     placed.sort(key=lambda pair: pair[0])
     said = [_sentence(file, line, problem) for line, problem in placed[:MOST_TOLD]]
     if len(placed) > MOST_TOLD:
         said.append(f"{file}: and {len(placed) - MOST_TOLD} more problems")
     hints = dict.fromkeys(problem.hint for _, problem in placed[:MOST_TOLD] if problem.hint)
     return ConfigError("\n".join(said), hint="\n".join(hints))
+
+
+def sentences(file: Path, text: str, problems: list[Problem], table: tuple[str, ...] = ()) -> list[str]:
+    """Return what is said of each of some problems, in their own order."""
+    placed = _placed(text, problems, table) if problems else []
+    return [_sentence(file, line, problem) for line, problem in placed]
+
+
+def _placed(text: str, problems: list[Problem], table: tuple[str, ...]) -> list[tuple[int, Problem]]:
+    """Return problems with their lines, 0 where there is none."""
+    lines = key_lines(text)
+    told = [_inside(problem, table) if table else problem for problem in problems]
+    return [(line_of(lines, problem.path) or 0, problem) for problem in told]
 
 
 def written(tree: Mapping[str, object], path: KeyPath) -> str:

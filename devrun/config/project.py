@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NewType
 
+from devrun.config.demand import Demand
 from devrun.config.session import Session
 from devrun.config.surroundings import BARE, Surroundings
 
@@ -278,6 +279,8 @@ class Project:
     """Whether a file that does not parse holds back a restart."""
     mount: Mount | None = None
     """That of [mount], for commands in an image that belongs to no target; None: no mount."""
+    demands: tuple[Demand, ...] = field(default=(), compare=False)
+    """What it asks for beyond its containers, which the user has to grant; it follows from all else."""
 
     @property
     def file_name(self) -> str:

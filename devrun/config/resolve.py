@@ -46,7 +46,7 @@ from devrun.config.schema import (
     TargetTable,
     Tree,
 )
-from devrun.config.surround import surroundings_of, user_of
+from devrun.config.surround import keeps_network, surroundings_of, user_of
 from devrun.config.text_file import UnreadableError, read_text
 
 DOCKERFILE = "Dockerfile"
@@ -214,9 +214,7 @@ class Resolver:
             healthcheck=self._healthcheck(table, path),
             before_start=tuple(table.before_start or ()),
             surroundings=surroundings,
-            network_sandbox=(
-                self.parsed.network_sandbox if table.network_sandbox is None else table.network_sandbox
-            ),
+            network_sandbox=keeps_network(table, default=self.parsed.network_sandbox),
         )
 
     def _image_choice(

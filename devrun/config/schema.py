@@ -20,6 +20,8 @@ from pydantic import (
 from devrun.config.forms import (
     MAX_PORT,
     Agents,
+    Capabilities,
+    Devices,
     ExtraHosts,
     Name,
     Networks,
@@ -41,6 +43,7 @@ from devrun.config.forms import (
     one_or_many,
     path_below,
     script_table,
+    secret_table,
 )
 from devrun.config.notation import (
     checked_hostname,
@@ -104,13 +107,6 @@ class SecretTable(Table):
         if (self.file is None) == (self.env is None):
             raise ValueError("a secret has one of file and env")
         return self
-
-
-def secret_table(value: object) -> object:
-    """Let a string stand for the table of a file."""
-    if not isinstance(value, str | dict):
-        raise ValueError("a secret is the path of a file, or a table")  # noqa: TRY004 - pydantic shows these
-    return {"file": value} if isinstance(value, str) else value
 
 
 Secrets = dict[
@@ -336,6 +332,14 @@ class TargetTable(Table):
     """The GPUs that it gets: all, a number of them, or a list of ids."""
     platform: Annotated[str, AfterValidator(checked_platform)] | None = None
     """What its container runs as, and an image of others is pulled for, as linux/amd64."""
+    network: Literal["host"] | None = None
+    """The network of this machine instead of the project's own; wants a grant by `devrun allow`."""
+    privileged: bool = False
+    """Whether it may do what this machine's root may; wants a grant by `devrun allow`."""
+    devices: Devices = []
+    """Devices of this machine, as "/dev/ttyUSB0:/dev/modem"; want a grant by `devrun allow`."""
+    cap_add: Capabilities = []
+    """Capabilities beside the engine's usual ones, as NET_ADMIN; want a grant by `devrun allow`."""
     debug: Annotated[bool | int, BeforeValidator(debug_port)] = False
     """Whether it runs under debugpy: true, or the port on which that listens."""
     network_sandbox: bool | None = None

@@ -53,6 +53,16 @@ class Gpus:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the host, and where it is in the container."""
+
+    source: str
+    path: str
+    rights: str = "rwm"
+    """To read, to write, and to make nodes of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """The keys of a target that only its container's creation has to do with."""
 
@@ -71,6 +81,11 @@ class Surroundings:
     platform: str | None = None
     host_user: str = ""
     """The name of the developer whose uid and gid the container runs with; empty: it is somebody else's."""
+    host_network: bool = False
+    """Whether it has the host's network, and not the project's."""
+    privileged: bool = False
+    devices: tuple[Device, ...] = ()
+    cap_add: tuple[str, ...] = ()
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
     "greater_than_equal": lambda context: f"must be {context['ge']} or more",
     "int_type": lambda _: "must be a whole number",
     "less_than_equal": lambda context: f"must be {context['le']} or less",
+    "literal_error": lambda context: f"must be {context['expected']}",
     "list_type": lambda _: "must be a list",
     "missing": lambda _: "is missing",
     "model_type": lambda _: "must be a table",

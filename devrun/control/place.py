@@ -83,6 +83,11 @@ class Place:
         return self.state / "journal.jsonl"
 
     @property
+    def grants(self) -> Path:
+        """What the user granted beyond the containers."""
+        return self.state / "grants.json"
+
+    @property
     def agents(self) -> Path:
         """Holds the code of containers' agents, and a directory for each one's socket."""
         return self.state / "agents"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from devrun import __version__
+from devrun.config.grants import refuse_beyond
 from devrun.config.project import ImageName, Project, TargetName
 from devrun.control.limits import Limits
 from devrun.control.lock import Lock
@@ -93,13 +94,16 @@ class Daemon:
         place: Place,
         only: frozenset[TargetName] = frozenset(),
         detached: bool = False,
+        permit: Callable[[Project], None] = refuse_beyond,
     ) -> None:
-        """`only` limits which targets run; `detached`: no terminal's end is ours, and SIGHUP means reload."""
+        """`only` limits what runs; `detached`: SIGHUP means reload; `permit` refuses what was not granted."""
         self._listener = listener
         self._place = place
         self._only = only
         self._mailbox: queue.SimpleQueue[Event | Died | LookWanted] = queue.SimpleQueue()
-        self._disk = Disk(project, self._mailbox.put, self._notice, self._part_died, parsed=place.parsed)
+        self._disk = Disk(
+            project, self._mailbox.put, self._notice, self._part_died, parsed=place.parsed, permit=permit
+        )
         self._monitor = Monitor(lambda: connect(self._state.project), self._mailbox.put, self._part_died)
         self._journal = Journal(place.journal, listener.told)
         self._logs = Logs()
@@ -214,9 +218,7 @@ class Daemon:
 
     def _heard(self, event: "Event | Died | LookWanted") -> Event:
         if isinstance(event, Died):
-            raise DevrunError(
-                f"the {event.part} died: {event.error!r}", hint="see the log; start devrun again"
-            )
+            raise DevrunError(f"the {event.part} died: {event.error!r}", hint="see the log; start again")
         if isinstance(event, LookWanted):
             self._disk.look()
             return TimePassed(time.time())
@@ -387,8 +389,6 @@ class Daemon:
             self._tell_of(EntryKind.NOTICE, "the engine does not answer: containers may still run")
             return True
         if time.time() > self._deadline():
-            self._tell_of(
-                EntryKind.NOTICE, "containers did not stop in time: `devrun down` removes what is left"
-            )
+            self._tell_of(EntryKind.NOTICE, "containers did not stop in time: `devrun down` removes them")
             return True
         return not self._began and is_settled(self._state)

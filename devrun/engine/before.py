@@ -19,7 +19,8 @@ from devrun.engine import labels
 from devrun.engine.cancellation import Cancellation
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection
 from devrun.engine.containers import Containers
-from devrun.engine.plan import ImageFacts, Payload, payload, plan
+from devrun.engine.plan import ImageFacts, Payload, payload, plan, without_name
+from devrun.engine.steps import LINE_LIMIT, plain
 from devrun.errors import BuildCancelledError, EngineError, EngineUnreachableError
 
 TAIL_LINES = 40
@@ -105,7 +106,7 @@ class Before:
     def _tail(self, container: ContainerId) -> tuple[str, ...]:
         with self._connection.asking("read the output of before-start"):
             written = bytes(self._connection.client.logs(container, tail=TAIL_LINES))
-        return tuple(written.decode("utf-8", "replace").splitlines())
+        return tuple(line[:LINE_LIMIT] for line in plain(written.decode("utf-8", "replace")).splitlines())
 
 
 def before_payload(project: Project, target: TargetConfig, facts: ImageFacts) -> Payload:
@@ -128,8 +129,4 @@ def before_payload(project: Project, target: TargetConfig, facts: ImageFacts) ->
     given = body["Labels"]
     assert isinstance(given, dict)
     no_target = {name: value for name, value in given.items() if name not in (labels.TARGET, labels.SPEC)}
-    return {
-        **body,
-        "Labels": {**no_target, labels.ROLE: labels.ROLE_ONEOFF},
-        "NetworkingConfig": {"EndpointsConfig": {labels.network_name(project): {}}},
-    }
+    return {**without_name(project, body), "Labels": {**no_target, labels.ROLE: labels.ROLE_ONEOFF}}

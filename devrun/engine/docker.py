@@ -38,6 +38,7 @@ from devrun.engine.probe import Probe
 from devrun.engine.protocol import BuildProgress, Engine, OutputLine, Removal, Touched
 from devrun.engine.quarters import CODE
 from devrun.engine.sandbox import Sandboxes
+from devrun.engine.sources import check_sources
 from devrun.engine.swap import Swap
 from devrun.errors import EngineError, EngineUnreachableError
 
@@ -173,6 +174,7 @@ class DockerEngine:
 
     def recreate(self, target: TargetConfig, image: ImageId, old: ContainerId | None) -> Container:
         """Swap the containers; where the new one cannot be started, the old one runs again and it raises."""
+        check_sources(target)
         before = self._containers.find(old) if old else None
         made = self._recreate(target, image, before)
         if before is not None and before["Image"] != image:
@@ -236,6 +238,7 @@ class DockerEngine:
 
     def restart(self, target: TargetConfig, container: ContainerId, stale: tuple[str, ...]) -> Container:
         """Start the program anew: by the container's agent, or else by a stop and start of the container."""
+        check_sources(target)
         inspected = self._agents.inspected(container) or self._containers.inspect(container)
         if target.before_start:
             self._network.ensure()

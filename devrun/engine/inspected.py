@@ -14,6 +14,8 @@ from devrun.engine.output import NS, parse_ns
 DEFAULT_SIGNAL = "SIGTERM"
 DEFAULT_GRACE_S = 10
 """Docker's own, for containers that were created without a stop time-out."""
+HOST_NETWORK = "host"
+"""The network mode of a container that has the network of its machine."""
 
 Inspected = Mapping[str, Any]
 
@@ -75,7 +77,9 @@ def ports_of(inspected: Inspected) -> tuple[str, ...]:
 
 
 def address_of(inspected: Inspected, network: str) -> str:
-    """Return a running container's IP address in a network, empty where it has none."""
+    """Return a running container's IP address in a network, or this machine's; empty where it has none."""
+    if (inspected.get("HostConfig") or {}).get("NetworkMode") == HOST_NETWORK:
+        return "127.0.0.1"
     joined = ((inspected.get("NetworkSettings") or {}).get("Networks") or {}).get(network) or {}
     return str(joined.get("IPAddress") or joined.get("GlobalIPv6Address") or "")
 

@@ -12,7 +12,7 @@ from devrun.engine import labels
 from devrun.engine.command import choose_typed
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError
 from devrun.engine.containers import Containers
-from devrun.engine.plan import ImageFacts, Payload, payload, plan
+from devrun.engine.plan import ImageFacts, Payload, payload, plan, without_name
 from devrun.engine.refusals import program_error
 from devrun.engine.session import DETACH_KEYS, Size, Stream
 from devrun.errors import DevrunError, EngineUnreachableError
@@ -33,7 +33,8 @@ def oneoff_payload(
     if argv:
         entrypoint = facts.entrypoint if target.entrypoint is None else target.entrypoint
         chosen = replace(chosen, start=choose_typed(argv, entrypoint))
-    body = payload(project, alone, facts, chosen, both_families=False)
+    # Under the target's name the others would find this container too.
+    body = without_name(project, payload(project, alone, facts, chosen, both_families=False))
     host = body["HostConfig"]
     assert isinstance(host, dict)
     size = {"ConsoleSize": [*terminal]} if terminal else {}
@@ -43,8 +44,6 @@ def oneoff_payload(
         # With its only reader gone the program reads the end of its input.
         **dict.fromkeys(("OpenStdin", "StdinOnce"), True),
         "Labels": {**labels.project_labels(project), labels.ROLE: labels.ROLE_ONEOFF},
-        # Under the target's name the others would find this container too.
-        "NetworkingConfig": {"EndpointsConfig": {labels.network_name(project): {}}},
         # By the engine: it is gone even where devrun was killed.
         "HostConfig": {**host, **size, "AutoRemove": True},
     }

@@ -12,6 +12,7 @@ from devrun.core.values import ImageId
 from devrun.engine import labels
 from devrun.engine.command import DEFAULT_PYTHON, Start, choose_start, has_init
 from devrun.engine.depth import Chosen, Ending, agent_command, choose_depth, signal_name, split_wrappers
+from devrun.engine.inspected import HOST_NETWORK
 from devrun.engine.mounts import Shown, choose_mount
 from devrun.engine.surroundings import host_config, host_env, volume_mounts
 
@@ -202,13 +203,24 @@ def payload(
         "Labels": _labels(project, target, facts.python, chosen.shown),
         "ExposedPorts": {_port(port): {} for port in target.published},
         "HostConfig": _host_config(project, target, chosen, both_families=both_families),
-        "NetworkingConfig": {
-            "EndpointsConfig": {labels.network_name(project): {"Aliases": [str(target.name)]}}
-        },
+        "NetworkingConfig": _endpoints(project, target),
     }
     if target.stop_signal:
         body["StopSignal"] = target.stop_signal
     return {key: value for key, value in body.items() if value is not None}
+
+
+def _endpoints(project: Project, target: TargetConfig) -> Payload | None:
+    if target.surroundings.host_network:
+        return None
+    return {"EndpointsConfig": {labels.network_name(project): {"Aliases": [str(target.name)]}}}
+
+
+def without_name(project: Project, body: Payload) -> Payload:
+    """Return the body of a create call by which nobody finds the container under its target's name."""
+    if "NetworkingConfig" not in body:
+        return body
+    return {**body, "NetworkingConfig": {"EndpointsConfig": {labels.network_name(project): {}}}}
 
 
 def _host_config(
@@ -216,7 +228,7 @@ def _host_config(
 ) -> Payload:
     return {
         "Init": chosen.init,
-        "NetworkMode": labels.network_name(project),
+        "NetworkMode": HOST_NETWORK if target.surroundings.host_network else labels.network_name(project),
         "RestartPolicy": {"Name": "no"},
         # What the machine's daemon is set to may not be readable, and is not limited unless told.
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},

@@ -16,6 +16,7 @@ from devrun.engine.oneoff import Oneoff, oneoff_payload
 from devrun.engine.prebuilt import Prebuilt
 from devrun.engine.probe import Probe
 from devrun.engine.session import Session, Size
+from devrun.engine.sources import check_sources
 
 
 def open_sessions(project: Project) -> "Sessions":
@@ -60,6 +61,7 @@ class Sessions:
     ) -> Session:
         """Start a command in a container of its own, like the target's; none: the target's own program."""
         facts = self._probe.facts(image, target)
+        check_sources(target)
         body = oneoff_payload(self._project, target, facts, argv, terminal)
         name = f"{labels.container_name(self._project, target.name)}-run-{secrets.token_hex(3)}"
         self._network.ensure()

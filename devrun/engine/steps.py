@@ -19,6 +19,8 @@ from devrun.engine.protocol import BuildProgress
 OUTPUT_LINES = 30
 LINE_LIMIT = 4096
 """What a program writes without a line's end is cut here, so that it cannot fill the memory."""
+ERROR_LIMIT = 16 * 1024
+"""An error quotes whole instructions, and says at its end what became of them: both ends are kept."""
 STEPS_LIMIT = 1000
 """More steps than any Dockerfile has: an engine's faulty stream cannot fill the memory either."""
 
@@ -27,7 +29,10 @@ _CLASSIC_STEP = re.compile(r"STEP (\d+)/(\d+) ?: (.*)", re.IGNORECASE | re.DOTAL
 _CLASSIC_NOISE = re.compile(r" ---> |Removing intermediate container |Successfully (?:built|tagged) |$")
 _CLASSIC_CACHED = (" ---> Using cache", "--> Using cache")
 _ESCAPE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])|[\x00-\x08\x0b-\x1f\x7f]"
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])"
+    r"|\x9b[0-?]*[ -/]*[@-~]|[\x90\x98\x9d-\x9f][^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    # What is left of them, other controls, and what turns the direction of text or ends a line unseen.
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]"
 )
 _CANCELLED = "context canceled"
 _COMMAND = re.compile(
@@ -96,7 +101,7 @@ class BuildSteps:
 
     def fail(self, message: str) -> None:
         """Take note that the build ended with an error."""
-        self.error = self._conceal(message)
+        self.error = self._shown_error(message)
 
     @property
     def failed(self) -> Step | None:
@@ -151,7 +156,7 @@ class BuildSteps:
         for vertex in trace.vertexes:
             if vertex.digest not in self._steps and len(self._steps) < STEPS_LIMIT:
                 numbered = _NUMBERED.fullmatch(vertex.name)
-                instruction = self._conceal(plain(numbered[1] if numbered else vertex.name))
+                instruction = self._shown(numbered[1] if numbered else vertex.name)
                 self._steps[vertex.digest] = Step(instruction, counts=bool(numbered))
 
     def _take_vertex(self, vertex: Vertex) -> None:
@@ -159,7 +164,7 @@ class BuildSteps:
         if step is None:
             return
         if vertex.error:
-            step.error = self._conceal(vertex.error)
+            step.error = self._shown_error(vertex.error)
         newly_cached = vertex.cached and not step.cached
         step.cached = vertex.cached
         if step.counts and (newly_cached or (vertex.started and not step.number)):
@@ -186,7 +191,7 @@ class BuildSteps:
         found = _CLASSIC_STEP.match(text)
         if found:
             number, self._classic_total, instruction = int(found[1]), int(found[2]), found[3].strip()
-            self._current = Step(self._conceal(plain(instruction)), number=number)
+            self._current = Step(self._shown(instruction), number=number)
             self._tell(self._current)
         elif self._current and text.startswith(_CLASSIC_CACHED):
             self._current.cached = True
@@ -201,16 +206,25 @@ class BuildSteps:
 
     def _add_output(self, step: Step, stream: int, text: str) -> None:
         *lines, rest = (step.unfinished.get(stream, "") + text).split("\n")
-        step.unfinished[stream] = rest[:LINE_LIMIT]
+        # Longer than what is shown, so that a secret at the cut is whole, and known as one.
+        step.unfinished[stream] = rest[: 2 * LINE_LIMIT]
         for line in lines:
             self._add_line(step, line)
 
     def _add_line(self, step: Step, line: str) -> None:
         # A progress bar rewrites its line after each carriage return: only its last state counts.
-        shown = self._conceal(plain(line.rstrip("\r").rpartition("\r")[2])[:LINE_LIMIT])
+        shown = self._shown(line.rstrip("\r").rpartition("\r")[2])
         if shown.strip():
             step.output.append(shown)
             self._tell(step, shown)
+
+    def _shown(self, text: str) -> str:
+        return self._conceal(plain(text[: 2 * LINE_LIMIT]))[:LINE_LIMIT]
+
+    def _shown_error(self, text: str) -> str:
+        shown = self._conceal(plain(text))
+        half = ERROR_LIMIT // 2
+        return shown if len(shown) <= ERROR_LIMIT else f"{shown[:half]} … {shown[-half:]}"
 
     def _tell(self, step: Step, line: str = "") -> None:
         counted = sum(1 for known in self._steps.values() if known.counts)
@@ -224,5 +238,5 @@ class BuildSteps:
 
 
 def plain(text: str) -> str:
-    """Return a text without the escapes that a terminal would obey."""
+    """Return a text without anything that a terminal would obey but line ends and tabs."""
     return _ESCAPE.sub("", text)

@@ -6,7 +6,7 @@ Only what a target asks for is named: an engine's own defaults stay what they ar
 from collections.abc import Mapping
 
 from devrun.config.project import Project, TargetConfig
-from devrun.config.surroundings import Gpus, HostPath, NamedVolume, Surroundings, Volume
+from devrun.config.surroundings import Device, Gpus, HostPath, NamedVolume, Surroundings, Volume
 from devrun.engine import labels
 
 HOST_HOME = "/tmp/.devrun-home"
@@ -47,6 +47,9 @@ def host_config(target: TargetConfig) -> Part:
         "Memory": given.memory,
         "NanoCpus": None if given.cpus is None else round(given.cpus * NANO),
         "DeviceRequests": _device_requests(given.gpus),
+        "Privileged": given.privileged,
+        "Devices": [_device(device) for device in given.devices],
+        "CapAdd": list(given.cap_add),
     }
     return {key: value for key, value in asked.items() if value}
 
@@ -75,6 +78,14 @@ def _tmpfs(target: TargetConfig) -> dict[str, str]:
         # Unless told, nothing in memory can be executed, which programs in `~/.local/bin` are meant for.
         wanted[HOST_HOME] = f"exec,mode=700,uid={uid},gid={gid}"
     return wanted
+
+
+def _device(device: Device) -> Part:
+    return {
+        "PathOnHost": device.source,
+        "PathInContainer": device.path,
+        "CgroupPermissions": device.rights,
+    }
 
 
 def _device_requests(gpus: Gpus | None) -> list[Part]:

@@ -6,12 +6,13 @@ every target. While a text is refused every look judges it anew, since what it m
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
 from devrun.config.find import FILE_NAME
+from devrun.config.grants import refuse_beyond
 from devrun.config.load import load
 from devrun.config.project import Project
 from devrun.config.pyproject import PYPROJECT
@@ -23,6 +24,8 @@ CUT_OFF_S = 2.0
 
 MISSING = "does not exist"
 
+Permit = Callable[[Project], None]
+"""Raises ConfigError for a project that asks for what nobody granted to it."""
 Content = bytes | str
 """What a file holds, or why it cannot be read."""
 
@@ -38,11 +41,17 @@ class Reload:
 class Configuration:
     """The project in force, and the files that say it. Owned by one thread."""
 
-    def __init__(self, project: Project, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        project: Project,
+        environment: Mapping[str, str] = os.environ,
+        permit: Permit = refuse_beyond,
+    ) -> None:
         self.project = project
         self.notice = ""
         """What the user should know; empty: all is in force."""
         self._environment = environment
+        self._permit = permit
         self._in_force = self._read()
         self._judged = self._in_force
         """What was loaded last, valid or not."""
@@ -74,6 +83,7 @@ class Configuration:
         self._judged = found
         try:
             project = load(self._file, self._environment)
+            self._permit(project)
         except ConfigError as error:
             self._is_refused = True
             self.notice = self._refusal(error)

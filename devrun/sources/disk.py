@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 
+from devrun.config.cautions import cautions
+from devrun.config.grants import refuse_beyond
 from devrun.config.project import ImageName, Project, TargetName
 from devrun.core.events import DiskRead, FilesChanged, GitEnded, GitStarted, ProjectChanged, SourceChange
 from devrun.core.explanation import Explanation, LastBatch
@@ -17,7 +19,7 @@ from devrun.core.values import BuildContext, Digest, Fingerprint
 from devrun.errors import DevrunError
 from devrun.sources.barriers import Barriers
 from devrun.sources.closures import Closures
-from devrun.sources.configuration import Configuration, Reload
+from devrun.sources.configuration import Configuration, Permit, Reload
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import Contents
 from devrun.sources.explanations import History, explain
@@ -53,8 +55,9 @@ class Disk:
         died: Died,
         limits: Limits = LIMITS,
         parsed: Path | None = None,
+        permit: Permit = refuse_beyond,
     ) -> None:
-        """`parsed` is the file that keeps what was parsed, from run to run."""
+        """`parsed` is the file that keeps what was parsed, from run to run; `permit` judges reloads."""
         self.project = project
         self._post = post
         self._notice = notice
@@ -66,7 +69,7 @@ class Disk:
         self._parsed = parsed
         self._runtimes: dict[ImageName, Runtime] = {}
         """Those that the closures were worked out with."""
-        self._configuration = Configuration(project)
+        self._configuration = Configuration(project, permit=permit)
         self._is_read = False
         self.counts = (0, 0)
         """How many files and directories are watched, by the last look."""
@@ -102,6 +105,7 @@ class Disk:
     def read(self) -> None:
         """Look at everything for the first time; raises RootMissingError."""
         self._snapshot.roots = find_roots(self.project)
+        self._say("cautions", "\n".join(cautions(self.project)))
         self._scan()
         for path in self._snapshot.missing:
             raise RootMissingError(path)
@@ -282,6 +286,7 @@ class Disk:
         """Go by another configuration; returns the images that have another fingerprint by it."""
         before = {image: self.inputs(image).fingerprint for image in self.project.images}
         self.project = reload.project
+        self._say("cautions", "\n".join(cautions(self.project)))
         self._fingerprints.adopt(reload.project)
         for image in before.keys() - reload.project.images.keys():
             self._say(f"image {image}", "")

@@ -24,6 +24,7 @@ from devrun.config.project import (
 )
 from devrun.config.surroundings import (
     BARE,
+    Device,
     ExtraHost,
     Gpus,
     HostPath,
@@ -106,6 +107,10 @@ OTHER_SURROUNDINGS = [
     replace(SURROUNDINGS, gpus=Gpus(ids=("0",))),
     replace(SURROUNDINGS, platform="linux/amd64"),
     replace(SURROUNDINGS, host_user="anna"),
+    replace(SURROUNDINGS, host_network=True),
+    replace(SURROUNDINGS, privileged=True),
+    replace(SURROUNDINGS, devices=(Device("/dev/fuse", "/dev/fuse"),)),
+    replace(SURROUNDINGS, cap_add=("NET_ADMIN",)),
 ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from devrun.config.grants import Grants
 from devrun.config.load import load
 from devrun.config.project import Project, TargetName
 from devrun.control.client import Client
@@ -88,6 +89,7 @@ class Yard:
         roots.home.mkdir(mode=0o700)
         self.place = Place.of(self.project.key, roots)
         self.heard = Heard()
+        self.grants = Grants(self.place.grants)
 
     def reread(self) -> None:
         """Load the project's file as it is now, for the next daemon."""
@@ -98,7 +100,9 @@ class Yard:
         return self.engine
 
     def daemon(self, *, only: frozenset[TargetName] = frozenset()) -> Daemon:
-        return Daemon(self.project, self.connect, self.heard, place=self.place, only=only)
+        return Daemon(
+            self.project, self.connect, self.heard, place=self.place, only=only, permit=self.grants.require
+        )
 
     @contextmanager
     def running(self, **options: frozenset[TargetName]) -> Iterator[Daemon]:

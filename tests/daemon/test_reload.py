@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from devrun.config.load import load
 from devrun.config.project import ImageName, TargetName
+from devrun.control.wire import encode
 from devrun.core.decide import is_settled
 from devrun.daemon.loop import Daemon
 from tests.daemon.test_loop import FILES, LIMIT_S, SERVE, TOOL, WEB, Yard, settled, until
@@ -244,3 +246,40 @@ def test_another_name_of_the_project_is_said(yard: Yard, daemon: Daemon) -> None
 
     assert "restart devrun to apply the new name" in report.notices[0]
     assert acted(yard) == []
+
+
+def test_values_of_the_environment_are_told_to_nobody(yard: Yard, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither by status and events, nor by any file of the daemon's, nor by its log at its most talkative."""
+    caplog.set_level("DEBUG")
+    yard.write(".env", "KEY=hunter2-of-a-file\n")
+    keys = 'script = "web.py"\nenv-file = ".env"\nenv.B = "hunter2"\n'
+    text = f'[targets]\ntool = "tool.py"\n[targets.web]\n{keys}'
+    yard.write("devrun.toml", text)
+    yard.reread()
+    with yard.running() as daemon:
+        settled(daemon)
+        yard.write(".env", "KEY=hunter2-of-another\n")
+        reloaded(yard, daemon, ".env changed: web recreated")
+        configure(yard, f'{text}C = "hunter2"\nwrong = 1\n')
+        report = until(daemon, lambda report: bool(report.notices), "the refusal")
+        told = [encode(report), *map(encode, yard.heard.entries), caplog.text.encode()]
+    told += [file.read_bytes() for file in yard.place.state.rglob("*") if file.is_file()]
+
+    assert len(told) > 5
+    assert [one for one in told if b"hunter2" in one] == []
+
+
+def test_what_was_not_granted_is_taken_up_once_it_is(yard: Yard, daemon: Daemon) -> None:
+    """Status says what is missing and how to grant it; what runs goes on meanwhile."""
+    more = f'# more\n{FILES["devrun.toml"]}[targets.admin]\nscript = "tool.py"\ncap-add = "NET_ADMIN"\n'
+    configure(yard, more)
+    report = until(daemon, lambda report: bool(report.notices), "the refusal")
+
+    assert "targets.admin.cap-add: capability NET_ADMIN is asked for" in report.notices[0]
+    assert "`devrun allow`" in report.notices[0]
+    barrier(yard, daemon)
+    assert acted(yard) == ["restart web"]
+
+    yard.grants.keep(load(yard.root / "devrun.toml", {}))
+    daemon._disk.look()
+    reloaded(yard, daemon, "devrun.toml changed: admin added")

@@ -15,7 +15,7 @@ from devrun.config.project import (
     TargetConfig,
     TargetName,
 )
-from devrun.config.surroundings import HostPath, NamedVolume, Surroundings
+from devrun.config.surroundings import Device, HostPath, NamedVolume, Surroundings
 from devrun.core.values import BuildContext, Container, ContainerId, Fingerprint, ImageId, Phase, Saved
 from devrun.engine.protocol import Removal, Touched
 from devrun.errors import EngineError, EngineUnreachableError
@@ -214,6 +214,19 @@ def test_everything_of_the_project_can_be_removed(bench: Bench, target: TargetCo
     assert bench.engine.remove_everything() == (f"{slug}-web", f"{slug}-worker-two")
     assert bench.engine.known_targets() == ()
     assert bench.engine.remove_everything() == ()
+
+
+def test_a_target_with_more_rights_is_one_like_any_other(bench: Bench, target: TargetConfig) -> None:
+    """It runs, is found by its spec, and in no network of the project."""
+    given = Surroundings(
+        host_network=True, devices=(Device("/dev/null", "/dev/nothing"),), cap_add=("SYS_PTRACE",)
+    )
+    asking = replace(target, surroundings=given, network_sandbox=False)
+    container = bench.start(asking)
+
+    assert bench.engine.inspect_target(WEB) == (container,)
+    assert (container.phase, container.spec) == (Phase.RUNNING, asking.spec)
+    assert container.ports == ()
 
 
 def test_named_volumes_stay_until_they_are_asked_for(bench: Bench, target: TargetConfig) -> None:

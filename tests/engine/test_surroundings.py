@@ -9,6 +9,7 @@ import pytest
 from devrun.config.project import Mount, Project, TargetConfig
 from devrun.config.surroundings import (
     BARE,
+    Device,
     ExtraHost,
     Gpus,
     HostPath,
@@ -17,8 +18,10 @@ from devrun.config.surroundings import (
     Tmpfs,
 )
 from devrun.core.values import ImageId
+from devrun.engine.before import before_payload
 from devrun.engine.inspected import Inspected, shown_by
 from devrun.engine.mounts import Shown
+from devrun.engine.oneoff import oneoff_payload
 from devrun.engine.plan import ImageFacts, Payload, payload, plan
 from tests.engine.bench import make_project, make_target
 
@@ -129,6 +132,14 @@ def test_a_volume_takes_the_place_of_what_the_image_has(project: Project) -> Non
             "DeviceRequests",
             [{"Driver": "", "DeviceIDs": ["0", "GPU-1"], "Capabilities": [["gpu"]]}],
         ),
+        (Surroundings(privileged=True), "Privileged", True),
+        (Surroundings(cap_add=("NET_ADMIN",)), "CapAdd", ["NET_ADMIN"]),
+        (Surroundings(host_network=True), "NetworkMode", "host"),
+        (
+            Surroundings(devices=(Device("/dev/a", "/dev/b", "rw"),)),
+            "Devices",
+            [{"PathOnHost": "/dev/a", "PathInContainer": "/dev/b", "CgroupPermissions": "rw"}],
+        ),
     ],
 )
 def test_each_key_is_one_of_the_engine(
@@ -197,3 +208,13 @@ def test_a_container_of_an_earlier_version_shows_its_only_folder() -> None:
 
     assert found is not None
     assert found.source == ROOT
+
+
+def test_who_has_the_host_s_network_is_in_no_other(project: Project) -> None:
+    """The engine refuses both at once; it is so for commands beside the program, too."""
+    given = Surroundings(host_network=True)
+    target = replace(make_target(ROOT), surroundings=given, before_start=("true",))
+
+    assert "NetworkingConfig" not in created(project, given)
+    assert "NetworkingConfig" not in oneoff_payload(project, target, IMAGE, ("ls",), None)
+    assert "NetworkingConfig" not in before_payload(project, target, IMAGE)

@@ -8,6 +8,8 @@ import pytest
 
 from devrun.config.project import Command, ImageCommand, TargetConfig
 from devrun.config.surroundings import (
+    BARE,
+    Device,
     ExtraHost,
     Gpus,
     HostPath,
@@ -242,3 +244,38 @@ def test_the_developer_s_files_are_theirs(bench: Bench) -> None:
     assert output(bench, given, body, user="4322:4322") == ["anna 700 0"]
     found = (bench.root / "mine" / "new").stat()
     assert (found.st_uid, found.st_gid) == (4322, 4322)
+
+
+def test_rights_devices_and_the_network_of_the_host_are_given(bench: Bench) -> None:
+    """As the kernel says inside; who asks for none of them has none."""
+    body = (
+        "import os, socket\n"
+        "rights = next(line for line in open('/proc/self/status') if line.startswith('CapEff'))\n"
+        "sys_ptrace = int(rights.split()[1], 16) >> 19 & 1\n"
+        "print(sys_ptrace, os.path.exists('/dev/nothing'), os.readlink('/proc/self/ns/net'))\n"
+    )
+    asked = Surroundings(
+        host_network=True, devices=(Device("/dev/null", "/dev/nothing", "rw"),), cap_add=("SYS_PTRACE",)
+    )
+    host = str(Path("/proc/self/ns/net").readlink())
+    plain = replace(target(bench, BARE), network_sandbox=False)
+
+    assert written(bench, replace(plain, surroundings=asked), body) == [f"1 True {host}"]
+    (line,) = written(bench, plain, body)
+    assert line.startswith("0 False net:")
+    assert host not in line
+
+
+def test_a_link_that_took_a_folder_s_place_is_not_followed(bench: Bench, tmp_path: Path) -> None:
+    """What runs in a container could put it there, and lead the next start to anywhere."""
+    (bench.root / "conf").mkdir()
+    asked = target(bench, Surroundings(volumes=(HostPath(bench.root / "conf", "/etc/conf"),)))
+    bench.write("app.py", GOES_ON)
+    container = bench.start(asked)
+    (bench.root / "conf").rmdir()
+    (bench.root / "conf").symlink_to("/etc")
+
+    with pytest.raises(EngineError, match="conf: a link in it leads to /etc by now"):
+        bench.engine.restart(asked, container.id, ())
+    with pytest.raises(EngineError, match="conf: a link in it leads to /etc by now"):
+        bench.engine.recreate(asked, bench.image, container.id)

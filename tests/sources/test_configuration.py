@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from devrun.config.load import load
-from devrun.config.project import ImageName, TargetName
+from devrun.config.project import ImageName, Project, TargetName
+from devrun.errors import ConfigError
 from devrun.sources.configuration import CUT_OFF_S, Configuration, Reload
 from tests.sources.live_disk import FILES, JOB, WEB, Live, digest_from_scratch, live, write
 
@@ -473,3 +474,36 @@ def test_without_the_syntax_guard_no_file_is_broken(disk: Live) -> None:
     configure(disk, f"# again\n{TEXT}")
     reloaded(disk)
     assert disk.reloads[-1].files.sources[WEB].broken
+
+
+def test_what_was_not_granted_changes_nothing_until_it_is(root: Path) -> None:
+    """As an invalid text does; the grant alone is enough, without another save."""
+    desk = Desk(root)
+    granted: list[str] = []
+
+    def permit(project: Project) -> None:
+        for demand in project.demands:
+            if demand.text not in granted:
+                raise ConfigError(demand.refusal, hint="the remedy")
+
+    desk.configuration = Configuration(desk.configuration.project, {}, permit)
+    assert desk.look() is None
+    text = f'{TEXT}[targets.tool]\nscript = "web.py"\nprivileged = true\n'
+    assert desk.save(text) is None
+    assert list(desk.configuration.project.targets) == [WEB, JOB]
+    assert desk.notice == [
+        "devrun.toml is not applied; the last valid configuration stays in force:",
+        "devrun.toml:6: targets.tool.privileged: all rights on this machine are asked for,"
+        " which was not granted",
+        "  hint: the remedy",
+    ]
+    granted.append("all rights of root on this machine are given to tool")
+
+    assert targets(desk.look()) == [WEB, JOB, TOOL]
+    assert desk.notice == [""]
+
+
+def test_without_a_permit_nothing_beyond_the_containers_is_taken_up(desk: Desk) -> None:
+    """Nobody has to remember to ask."""
+    assert desk.save(TEXT.replace('"job.py"', '{ script = "job.py", network = "host" }')) is None
+    assert "which was not granted" in desk.configuration.notice
