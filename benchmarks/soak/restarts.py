@@ -19,7 +19,7 @@ SAMPLES = 100
 REST_S = (0.0, 0.08)
 """Between an answer and the next save, by chance: devrun may be at rest then, or about to be."""
 DEEP = 0.5
-"""A save that comes before the next warm interpreter is ready gets a fresh one, more often on a busy machine."""
+"""A save that comes before the next warm interpreter is ready gets a fresh one, which load makes likelier."""
 EXTRA = 1.01
 """More restarts than saves by this factor were for nothing."""
 
