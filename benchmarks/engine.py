@@ -11,6 +11,7 @@ import docker
 import docker.errors
 
 LABEL = "dev.devrun.benchmark"
+BASE = os.environ.get("DEVRUN_PYTHON_IMAGE", "python:3.13-slim")
 REPOSITORY = "devrun-benchmark/python"
 PACKAGES = ("flask", "watchfiles")
 """What the peers need in the container. The image is kept, as the base image is."""
@@ -28,8 +29,7 @@ def connected() -> Iterator[docker.DockerClient]:
 
 def base_image(client: docker.DockerClient) -> str:
     """Returns the image that all contenders run on; builds it where it is not there yet."""
-    base = os.environ.get("DEVRUN_PYTHON_IMAGE", "python:3.13-slim")
-    recipe = f"FROM {base}\nRUN python -m pip install --no-cache-dir {' '.join(PACKAGES)}\nWORKDIR /app\n"
+    recipe = f"FROM {BASE}\nRUN python -m pip install --no-cache-dir {' '.join(PACKAGES)}\nWORKDIR /app\n"
     name = f"{REPOSITORY}:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     try:
         client.images.get(name)

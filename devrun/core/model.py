@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from devrun.config.project import Dependency, ImageName, Project, Spec, TargetName
-from devrun.core.actions import BuildImage, HashInputs, ImageAction, TargetAction
+from devrun.core.actions import BuildImage, HashInputs, ImageAction, StopContainer, TargetAction
 from devrun.core.values import (
     UNWRITTEN,
     Broken,
@@ -191,6 +191,8 @@ class Target:
 
     def with_start(self, cause: str) -> "Target":
         """Return it as it is when it is to run: what runs goes on; where nobody knows, a look decides."""
+        if isinstance(self.running, StopContainer):
+            return self.with_next_run(cause)  # What runs now does not for long.
         if self.observed is None:
             return replace(self, wanted=True, stopped=False, seen=False, run_cause=cause)
         if self.is_running:

@@ -16,6 +16,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TypeGuard
 
 from devrun.config.project import Project, TargetConfig, TargetName
 from devrun.core.values import Container, ContainerId
@@ -84,7 +85,7 @@ class Sandboxes:
         given = _labels(body)
         name = labels.sandbox_name(self._project, target.name, given[labels.SPEC])
         found = self._containers.find(name)
-        if found is not None and _is_sandbox(found) and labels_of(found) == {**labels_of(found), **given}:
+        if _is_usable(found) and labels_of(found) == {**labels_of(found), **given}:
             return Place(_joining(own, found["Id"]), ContainerId(found["Id"]), ran=is_live(found))
         if not self._has_image():
             return Place(payload)
@@ -184,6 +185,11 @@ class Sandboxes:
         for target in set(self._containers.targets(labels.ROLE_SANDBOX)) - known:
             self.sweep(target, keep=None)
 
+    def is_gone(self, sandbox: ContainerId) -> bool:
+        """Tell whether a sandbox was removed, or is about to be."""
+        found = self._containers.find(sandbox)
+        return found is None or found["State"].get("Status") in _GOING
+
     def _is_down(self, sandbox: ContainerId) -> bool:
         found = self._containers.find(sandbox)
         return found is None or not is_live(found)
@@ -208,6 +214,7 @@ class Sandboxes:
         return not self._off
 
 
+_GOING = frozenset({"removing", "dead"})
 GONE = "its network sandbox is gone"
 
 
@@ -254,6 +261,10 @@ def _labels(body: Payload) -> dict[str, str]:
     given = body["Labels"]
     assert isinstance(given, dict)
     return given
+
+
+def _is_usable(found: "Inspected | None") -> TypeGuard[Inspected]:
+    return found is not None and _is_sandbox(found) and found["State"].get("Status") not in _GOING
 
 
 def _is_sandbox(inspected: Inspected) -> bool:

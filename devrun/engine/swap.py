@@ -7,7 +7,7 @@ one's, whose ports it gets.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devrun.config.project import Project, TargetConfig
 from devrun.core.values import Container, ContainerId
@@ -19,6 +19,10 @@ from devrun.engine.sandbox import Place, Sandboxes, joined
 from devrun.errors import EngineError
 
 log = logging.getLogger(__name__)
+
+
+class SandboxGoneError(EngineError):
+    """The sandbox of the next container was removed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,16 @@ class Swap:
 
     def run(self) -> Container:
         """Swap; raises EngineError with the old container as it was before."""
+        try:
+            return self.run_once()
+        except SandboxGoneError as error:
+            # Somebody stops a sandbox and then removes it: its end was heard of before it was gone.
+            log.info("once more: %s", error.message)
+        old = self.containers.find(self.old["Id"]) if self.old else None
+        return replace(self, old=old).run_once()
+
+    def run_once(self) -> Container:
+        """Swap; raises SandboxGoneError where somebody takes the next one's network away meanwhile."""
         final = labels.container_name(self.project, self.target.name)
         taken = self.old is not None and name_of(self.old) == final
         name = final + labels.NEXT if taken else final
@@ -52,6 +66,8 @@ class Swap:
             self._discard(made, place)
             if is_halted:
                 self._revive(place, error)
+            if place.sandbox and self.sandboxes.is_gone(place.sandbox):
+                raise SandboxGoneError(error.message) from error
             raise
         self._settle_names(made, name, final, place)
         return self.sandboxes.see(self.containers.inspect(made))

@@ -93,6 +93,15 @@ class Lookups:
         """
         return self._answer((_By.STRING, name), asker)
 
+    def withdraw(self, path: str, before: Imports, after: Imports) -> None:
+        """Forget the names that stand in a file no more, unless they stand in another one."""
+        for question in set(_questions(path, before)).difference(_questions(path, after)):
+            answer = self._answers.get(question)
+            if answer is not None:
+                answer.askers.discard(path)
+            if answer is None or not answer.askers:
+                self._drop(question)
+
     def look_again(self, path: str, new_folders: Iterable[str]) -> None:
         """Forget the answers that a file which came or went may change."""
         asked = set[_Question]()
@@ -112,10 +121,22 @@ class Lookups:
         answer.askers.add(asker)
         return answer.files
 
+    def _drop(self, question: _Question) -> None:
+        self._answers.pop(question, None)
+        for root in self._folders(question):
+            place = root.rstrip("/")
+            for part in question[1].split("."):
+                place = f"{place}/{part}"
+                _discard(self._looked_at, place, question)
+            _discard(self._looked_below, place, question)
+
+    def _folders(self, question: _Question) -> tuple[str, ...]:
+        where, _ = question
+        return (where,) if isinstance(where, str) else self._roots
+
     def _look_up(self, question: _Question) -> Iterator[str]:
         where, name = question
-        roots = (where,) if isinstance(where, str) else self._roots
-        for root in roots:
+        for root in self._folders(question):
             if where is _By.STRING:
                 yield from self._meant(root, name, question)
             else:
@@ -140,3 +161,20 @@ class Lookups:
 
     def _may_be_meant(self, root: str, path: str) -> bool:
         return path not in self._scripts and is_unreached_source(path[len(root) + 1 :])
+
+
+def _questions(path: str, imports: Imports) -> Iterator[_Question]:
+    """Yield all that is asked for a file's imports."""
+    yield from ((_By.IMPORT, name) for name in imports.names)
+    yield from ((package_place(path, dots), name or INIT) for dots, name in imports.relative)
+    yield from ((_By.STRING, name) for name in imports.strings)
+    package, module = module_place(path).rsplit("/", 1)
+    if module == INIT:
+        yield from ((package, name) for name in imports.strings)
+
+
+def _discard(kept: dict[str, set[_Question]], place: str, question: _Question) -> None:
+    questions = kept.get(place, set())
+    questions.discard(question)
+    if not questions:
+        kept.pop(place, None)

@@ -11,7 +11,9 @@ from typing import Generic, TypeVar
 from devrun.sources.imports import Imports, Problem, imports_of, problem_in
 
 MOST_KNOWN = 50_000
-"""Contents, a few hundred bytes each: those of some branches of a large project."""
+"""Contents, a few hundred bytes each: those of a large project."""
+MOST_PAST = 2_000
+"""Contents that files had before, which a switch of branches or an undo brings back."""
 
 Found = TypeVar("Found")
 
@@ -48,6 +50,10 @@ class _ByContent(Generic[Found]):
         self._find = find
         self._remembered = remembered
         self.known: dict[bytes, Found | None] = {}
+        self._now: dict[str, bytes] = {}
+        """Which content a file has."""
+        self._past: dict[bytes, None] = {}
+        """Contents that files had, the oldest first."""
         self.new = 0
         """How many were not remembered."""
 
@@ -61,6 +67,7 @@ class _ByContent(Generic[Found]):
             if not self._recalls(key):
                 self.new += 1
                 self._learn(key, self._find(source))
+        self._note(path, key)
         return self.known[key]
 
     def _recalls(self, key: bytes) -> bool:
@@ -71,5 +78,24 @@ class _ByContent(Generic[Found]):
 
     def _learn(self, key: bytes, found: Found | None) -> None:
         if len(self.known) >= MOST_KNOWN:
-            self.known.clear()
+            self._forget_all()
         self.known[key] = found
+
+    def _note(self, path: str, key: bytes) -> None:
+        """Take note of the content that a file has; of those that files had, the oldest are forgotten."""
+        before = self._now.get(path)
+        self._now[path] = key
+        self._past.pop(key, None)
+        if before is None or before == key:
+            return
+        self._past.pop(before, None)
+        self._past[before] = None
+        if len(self._past) > MOST_PAST:
+            oldest = next(iter(self._past))
+            del self._past[oldest]
+            self.known.pop(oldest, None)
+
+    def _forget_all(self) -> None:
+        self.known.clear()
+        self._now.clear()
+        self._past.clear()

@@ -72,17 +72,19 @@ class ReachGraph:
         """Take note of a file that is gone."""
         if path in self._files:
             self._files.remove(path)
-            self._imports.pop(path, None)
+            before = self._imports.pop(path, None) or Imports()
             for view in self._views.values():
+                view.withdraw(path, before, Imports())
                 view.look_again(path, ())
 
     def changed(self, path: str) -> None:
         """Take note of another content; one that does not parse leads to what it led to before."""
         before = self._imports.get(path)
         after = None if before is None or path.endswith(EXTENSIONS) else self._parse(path)
-        if after is not None and after != before:
+        if before is not None and after is not None and after != before:
             self._imports[path] = after
             for view in self._views.values():
+                view.withdraw(path, before, after)
                 view.forget(path)
 
     def reach(self, entry: Entry) -> Reach:
@@ -148,6 +150,10 @@ class _View:
         """Work out anew what a file leads to, when it is next asked for."""
         if path in self._edges:
             self._forgotten[path] = self._edges.pop(path)
+
+    def withdraw(self, path: str, before: Imports, after: Imports) -> None:
+        """Forget what a file has named and names no more."""
+        self._lookups.withdraw(path, before, after)
 
     def look_again(self, path: str, new_folders: Iterable[str]) -> None:
         """Take note of a file that came, with these folders, or went."""

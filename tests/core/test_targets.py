@@ -768,6 +768,19 @@ def test_an_event_leaves_the_old_state_as_it_was(story: Story) -> None:
     assert before.images[ImageName("default")] is after.images[ImageName("default")]
 
 
+@pytest.mark.parametrize("is_told", [False, True], ids=["unnoticed", "noticed by the engine"])
+def test_a_start_during_a_stop_comes_after_it(story: Story, *, is_told: bool) -> None:
+    """What the stop ended has not crashed, whoever tells of its end first."""
+    story.tell(StopRequested(story.now, (WEB,)))
+    stop = story.begin(StopContainer)
+    if is_told:
+        story.tell(ContainerTouched(story.now, WEB))
+    story.tell(StartRequested(story.now, (WEB,)))
+    story.finish(stop)
+
+    assert story.settle() == ["target web: RestartContainer (asked to start)", "target web: up to date"]
+
+
 def test_a_stop_during_a_restart_comes_after_it(story: Story) -> None:
     """One action at a time for each target."""
     story.changed("app.py")

@@ -24,6 +24,8 @@ ELSEWHERE = {
     "benchmarks/run --quick": "CI runs it with --check",
     "benchmarks/run": "it takes half an hour",
     "benchmarks/run --render benchmarks/results/FILE.json": "it writes that page",
+    "scripts/soak --restarts 2000 --reload warm": "it takes minutes",
+    "scripts/soak --minutes 20": "tests/e2e/test_soak.py runs seconds of it",
 }
 """Commands that are run from the checkout: those with a reason are not run here."""
 HELLO = """\

@@ -272,6 +272,33 @@ def test_a_lost_network_is_told_and_given_back(
     assert bench.engine.inspect_target(WEB) == (container,)
 
 
+def test_a_sandbox_that_goes_during_a_swap_is_made_anew(
+    bench: Bench, target: TargetConfig, connection: Connection
+) -> None:
+    """Whoever removes one stops it first: devrun hears of that, and uses it again before it is gone."""
+    bench.write("app.py", f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{GOES_ON}")
+    first = bench.start(target)
+    old = only(bench, connection)["Id"]
+
+    def remove() -> None:
+        """While the old container has its grace, since its program does not mind the signal."""
+        other = find_connection()
+        for event in other.client.events(
+            since=1, filters={"type": "container", "event": "create"}, decode=True
+        ):
+            if event["Actor"]["Attributes"]["name"] == first.name + labels.NEXT:
+                other.client.remove_container(old, force=True)
+                other.close()
+                return
+
+    with running(remove):
+        second = bench.engine.recreate(target, bench.image, first.id)
+
+    assert only(bench, connection)["Id"] != old
+    assert (second.phase, second.cut_off) == (Phase.RUNNING, "")
+    assert bench.engine.inspect_target(WEB) == (second,)
+
+
 def test_a_restart_in_a_sandbox_that_just_ended_starts_it(
     bench: Bench, target: TargetConfig, connection: Connection
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from devrun.sources.content import ContentHashes
 from devrun.sources.contents import HALF_WRITTEN_S, Change, Contents
-from devrun.sources.python_source import PythonSources
+from devrun.sources.python_source import MOST_PAST, PythonSources
 from devrun.sources.snapshot import Root, Snapshot
 from tests.sources.live_disk import write
 
@@ -226,3 +226,23 @@ def test_our_own_python_says_which_line_does_not_compile(
     assert (found and found[0]) == line
     assert sources.problem(str(tmp_path / "gone.py")) is None
     assert sources.imports(str(tmp_path / "gone.py")) is None
+
+
+def test_of_contents_that_a_file_had_the_newest_are_known(tmp_path: Path) -> None:
+    """A daemon runs for days: what a file was before is known for a while, and what others are for good."""
+    file, other = tmp_path / "x.py", tmp_path / "other.py"
+    other.write_text("import always")
+    sources = PythonSources()
+    sources.imports(str(other))
+    for number in range(MOST_PAST + 100):
+        file.write_text(f"import n{number}")
+        sources.imports(str(file))
+    file.write_text(f"import n{MOST_PAST}")
+    sources.imports(str(file))
+
+    known, parsed = sources.found()
+    assert len(known) == MOST_PAST + 2
+    assert parsed == MOST_PAST + 101
+    names = {name for imports in known.values() for name in imports.names}
+    assert {"always", f"n{MOST_PAST}"} <= names
+    assert "n0" not in names

@@ -1,6 +1,7 @@
 """What is reached after files came, went, or import something else."""
 
 from tests.sources.reach_tree import Tree, names, start
+from tests.sources.weight import weight
 
 
 def test_an_edit_without_another_import_changes_nothing() -> None:
@@ -112,3 +113,34 @@ def test_a_script_may_take_the_name_of_a_folder() -> None:
     tree.remove("bin/b.py")
     tree.remove("bin/run")
     assert not tree.graph.reach(start("bin/run", roots=("bin",))).is_known
+
+
+def test_many_edits_leave_what_the_last_one_leaves() -> None:
+    """A daemon runs for days: names that stand in no file any more are forgotten, wherever they stood."""
+    tree = Tree({"main.py": "import pkg, b", "pkg/__init__.py": "", "b.py": "import only_here"})
+    weights = []
+    for number in range(1000, 1060):
+        text = f"import gone{number}.deep, b\nfrom . import rel{number}\nNAME = 'text{number}.part'\n"
+        tree.write("main.py", text)
+        tree.write("pkg/__init__.py", text)
+        tree.graph.reach(start("main.py", strings=("b",)))
+        weights.append(weight(tree.graph))
+
+    assert weights[-1] == weights[1]
+    assert "/p/b.py" in tree.graph.reach(start("main.py")).reached
+    tree.write("only_here.py", "")
+    assert "/p/only_here.py" in tree.graph.reach(start("main.py")).reached
+
+
+def test_files_that_came_and_went_leave_nothing() -> None:
+    """What they named is forgotten with them."""
+    tree = Tree({"main.py": "import a", "a.py": ""})
+    weights = []
+    for number in range(1000, 1060):
+        tree.write("a.py", f"import new{number}\nNAME = 'other{number}'")
+        tree.graph.reach(start("main.py"))
+        tree.remove("a.py")
+        tree.graph.reach(start("main.py"))
+        weights.append(weight(tree.graph))
+
+    assert weights[-1] == weights[1]
