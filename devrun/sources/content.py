@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devrun.core.values import BuildContext
+
 HashFile = Callable[[Path], str]
 """Returns a hash of a file's bytes; raises OSError."""
 
@@ -34,6 +36,18 @@ class ContentHashes:
         if at_rest and _stamp(path) == stamp:
             self._known[path] = (stamp, digest)
         return digest
+
+
+def stamps_of(context: BuildContext) -> tuple[_Stamp | None, ...]:
+    """Return when the files of a build were written; None for those that are not there."""
+    return tuple(_stamp_if_there(path) for path, _ in context.files)
+
+
+def _stamp_if_there(path: Path) -> _Stamp | None:
+    try:
+        return _stamp(path)
+    except OSError:
+        return None
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -14,7 +14,7 @@ from devrun.engine.protocol import BuildProgress, Engine
 from devrun.errors import EngineError, EngineUnreachableError
 from tests.engine.fake_program import Box
 from tests.fake_engine import LIMIT_S, FakeEngine
-from tests.faults.tree import REQUIREMENTS, meaning_of, source_of
+from tests.faults.tree import REQUIREMENTS, SCRIPTS, Record, meaning_of, record_of, source_of
 
 SLOW = {"build_image": 3.0, "recreate": 1.0, "restart": 1.0, "stop": 0.5, "inspect_target": 0.3}
 """How much of the slowness each call has."""
@@ -30,6 +30,8 @@ class StoryEngine(FakeEngine):
         self.breaches: list[str] = []
         self.made_of: dict[ImageId, str] = {}
         """What decided an image when it was built."""
+        self.refused_of: dict[str, Record] = {}
+        """What a target would have loaded by the last start that was refused."""
         self.slowness_s = 0.0
         self.layers = self._read_context
         self._chance = random.Random(seed)
@@ -74,7 +76,7 @@ class StoryEngine(FakeEngine):
     def look(self, target: TargetName) -> tuple[Container, str] | None:
         """Return the container of a target that counts, with what its program loaded."""
         with self._changed:
-            boxes = sorted(self._of(target), key=lambda box: box.runs)
+            boxes = sorted(self._of(target), key=lambda box: (box.runs, box.seen.started))
             return (boxes[-1].seen, boxes[-1].content) if boxes else None
 
     # The protocol
@@ -139,6 +141,16 @@ class StoryEngine(FakeEngine):
             with self._changed:
                 self._busy[subject] -= 1
 
+    def _enter(self, method: str, what: str = "", gives_up: Callable[[], bool] = lambda: False) -> None:
+        try:
+            super()._enter(method, what, gives_up)
+        except EngineUnreachableError:
+            raise
+        except EngineError:
+            if method in {"restart", "recreate"}:
+                self.refused_of[what] = record_of(self._source(SCRIPTS[what]))
+            raise
+
     def _linger(self, method: str, gives_up: Callable[[], bool]) -> None:
         seconds = self.slowness_s * SLOW.get(method, 0.1) * self._chance.random()
         if seconds:
@@ -157,9 +169,7 @@ class StoryEngine(FakeEngine):
             requirements = Path(places.get(REQUIREMENTS, self.project.root / REQUIREMENTS)).read_text()
         except OSError as error:
             raise EngineError(f"build: {error}") from error
-        self._taken[fingerprint] = meaning_of(
-            context.dockerfile, requirements, self._arguments[fingerprint]
-        )
+        self._taken[fingerprint] = meaning_of(context.dockerfile, requirements, self._arguments[fingerprint])
         return self._taken[fingerprint]
 
     def _next_id(self) -> ContainerId:

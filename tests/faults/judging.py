@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from devrun.config.project import ImageConfig, TargetName
-from devrun.core.decide import Hold, HoldKind, decide_image, decide_target
+from devrun.core.decide import Decision, Hold, HoldKind, decide_image, decide_target
 from devrun.core.values import Phase
 from tests.faults.telling import Teller
 from tests.faults.tree import difference, meaning_of, read, record_of
@@ -59,6 +59,7 @@ class Judge:
 
     def _come_to_rest(self, *, asks: bool) -> list[str]:
         if asks:
+            self._await_engine()
             outcome = self._yard.running.wait(WAIT_S)
             if outcome is None:
                 return [f"the wait is not answered: {self._holds()}"]
@@ -75,13 +76,21 @@ class Judge:
             pause(POLL_S)
         return []
 
+    def _await_engine(self) -> None:
+        """Let devrun find the engine again: while it has none, a wait says so at once."""
+        until = time.monotonic() + PATIENCE_S
+        while not self._yard.running.daemon.report().engine_up and time.monotonic() < until:
+            pause(POLL_S)
+
     def _unrest(self) -> list[str]:
         return [] if self._yard.running.daemon.report().settled else [f"no rest: {self._holds()}"]
 
-    def _decisions(self) -> dict[str, object]:
+    def _decisions(self) -> dict[str, Decision]:
         state = self._yard.running.daemon._state
-        images = {f"image {name}": decide_image(state, name) for name in state.images}
-        return images | {f"target {name}": decide_target(state, name) for name in state.targets}
+        return {
+            **{f"image {name}": decide_image(state, name) for name in state.images},
+            **{f"target {name}": decide_target(state, name) for name in state.targets},
+        }
 
     def _holds(self) -> str:
         return "; ".join(f"{subject}: {decision}" for subject, decision in self._decisions().items())
@@ -101,6 +110,8 @@ class Judge:
             elif decision.kind in EXCUSES and not EXCUSES[decision.kind] & self._teller.happened:
                 if not (subject == "target job" and decision.kind is HoldKind.EXITED):
                     yield f"{subject}: {decision.text}"
+            elif decision.kind is HoldKind.FAILED and subject.startswith("target "):
+                yield from self._wrong_failure(subject.removeprefix("target "), decision)
             elif decision.kind is HoldKind.SYNTAX_ERROR:
                 yield f"{subject}: {decision.text}, though all parses"
             elif subject.startswith("target ") and decision.kind in {HoldKind.UP_TO_DATE, HoldKind.EXITED}:
@@ -108,8 +119,13 @@ class Judge:
             elif decision.kind is HoldKind.STOPPED:
                 yield from self._wrong_stop(subject.removeprefix("target "))
         names = {subject for subject in self._decisions() if subject.startswith("target ")}
-        if names != {f"target {name}" for name in self._yard.targets}:
+        if "fail" not in self._teller.happened and names != {f"target {name}" for name in self._yard.targets}:
             yield f"there are {sorted(names)}, wanted are {sorted(self._yard.targets)}"
+
+    def _wrong_failure(self, name: str, decision: Hold) -> Iterator[str]:
+        refused = self._yard.engine.refused_of.get(name)
+        if refused and difference(self._yard.root, name, refused, has_ended=True):
+            yield f"target {name} is held by a failure of other source: {decision.text}"
 
     def _wrong_stop(self, name: str) -> Iterator[str]:
         if name not in self._teller.stopped and name not in self._teller.unsure:

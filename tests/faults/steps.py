@@ -6,19 +6,32 @@ from dataclasses import dataclass
 from tests.faults.tree import EXTRA, LONELY, NAMES, REQUIREMENTS, SCRIPTS
 
 EDITS = ("edit", "slow-edit", "atomic", "backup", "vim", "flip", "flap")
-WORLD = ("touch", "delete", "move", "move-folder", "make-folders", "remove-folder", "burst", "checkout", "break")
+WORLD = (
+    "touch",
+    "delete",
+    "move",
+    "move-folder",
+    "make-folders",
+    "remove-folder",
+    "burst",
+    "checkout",
+    "break",
+)
 CONFIGURATION = ("configure", "configure-slowly", "misconfigure", "unconfigure")
 COMMANDS = ("restart", "stop", "start", "rebuild", "wait", "second-daemon")
-FAULTS = ("kill", "kill-and-forget", "end", "down", "outage", "up", "fail", "lose", "crash", "vanish", "cut-off")
-FAULTS += ("pause-container", "strand", "overflow", "slow")
+HARM = ("crash", "vanish", "cut-off", "pause-container", "strand")
+ENGINE = ("down", "outage", "up", "fail", "lose", "slow")
+FAULTS = (*HARM, *ENGINE, "kill", "kill-and-forget", "end", "overflow")
 PATHLESS = {
     "move-folder": "pkg",
     "make-folders": "deep/a/b/mod.py",
     "remove-folder": "deep",
     "overflow": LONELY,
 }
-METHODS = ("restart", "recreate", "build_image", "inspect_target", "inspect_image", "stop", "cancel_build")
-METHODS += ("remove", "probe", "check_syntax", "known_targets", "remove_image")
+METHODS = (
+    *("restart", "recreate", "stop", "remove", "inspect_target", "check_syntax", "probe"),
+    *("build_image", "cancel_build", "inspect_image", "remove_image", "known_targets"),
+)
 MOST_PAUSES_MS = (0, 0, 0, 1, 5, 12, 30, 60, 120, 250)
 SLOWNESS_MS = (0, 10, 40, 120)
 
@@ -67,7 +80,7 @@ def _make_step(chance: random.Random, what: str) -> Step:
 def _choose_path(chance: random.Random, what: str) -> str:
     if what in PATHLESS:
         return PATHLESS[what]
-    if what in COMMANDS or what in {"crash", "vanish", "cut-off", "pause-container", "strand"}:
+    if what in COMMANDS or what in HARM:
         return chance.choice(tuple(SCRIPTS))
     if what in {"fail", "lose"}:
         return chance.choice(METHODS)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devrun.config.project import TargetName
-from devrun.errors import DevrunError, EngineError, EngineUnreachableError
+from devrun.errors import ConfigError, DevrunError, EngineError, EngineUnreachableError
 from tests.faults.steps import Step
 from tests.faults.tree import BROKEN, CONFIGURATION, EXTRA, NAMES, NEEDED, read, refused, text_of
 from tests.faults.yard import Yard, pause
@@ -56,11 +56,14 @@ class Teller:
         """Have everything valid at last, and the engine well, as people do in the end."""
         self.yard.engine.heal()
         self.yard.engine.unpause()
+        self._mend_files()
+
+    def _mend_files(self) -> None:
         for name in (*NEEDED, *EXTRA):
             text = read(self.yard.root, name)
             if (text is None and name in NEEDED) or (text or "").startswith(BROKEN):
                 self._put(name, text_of(name, 1))
-        if self.happened & {"misconfigure", "unconfigure"} and not self._is_valid():
+        if not self._is_valid():
             self._put(CONFIGURATION, text_of(CONFIGURATION, 1))
 
     def _is_valid(self) -> bool:
@@ -282,7 +285,11 @@ class Teller:
 
     def _next_daemon(self) -> None:
         self.unsure |= set(self.happened & {"stop", "start", "restart"} and ("web", "tool", "job"))
-        self.yard.begin()
+        try:
+            self.yard.begin()
+        except ConfigError:
+            self._mend_files()
+            self.yard.begin()
 
     def do_kill(self, step: Step) -> None:
         self.yard.running.kill()

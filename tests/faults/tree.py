@@ -37,6 +37,14 @@ EXTRA = ("extra.py", "deep/a/b/mod.py")
 """What may be there."""
 
 _PACKAGES = ("flask\n", "flask\nsix\n", "attrs\nflask\n")
+_DOCKERFILE = """\
+FROM python
+ARG LEVEL={}
+ENV LEVEL=$LEVEL
+WORKDIR /app
+COPY requirement.txt .
+RUN pip install -r requirement.txt
+"""
 _CHECK = 'healthcheck = { command = ["true"], interval = 0.02 }\n'
 _WEB = f'[targets.web]\nscript = "web.py"\n{_CHECK}'
 _TOOL = f'[targets.tool]\nscript = "tool.py"\nwatch = ["templates/**"]\n{_CHECK}'
@@ -61,8 +69,7 @@ def text_of(path: str, number: int) -> str:
         case "requirement.txt":
             return f"# {number}\n" * (number % 5 == 4) + _PACKAGES[number % len(_PACKAGES)]
         case "Dockerfile":
-            level = f"ARG LEVEL={number % 3}\nENV LEVEL=$LEVEL\n"
-            return f"FROM python\n{level}WORKDIR /app\nCOPY requirement.txt .\nRUN pip install -r requirement.txt\n"
+            return _DOCKERFILE.format(number % 3)
         case "devrun.toml":
             return f"# {number}\n{_CONFIGURATIONS[number % len(_CONFIGURATIONS)]}"
         case "templates/a.html":
@@ -97,7 +104,7 @@ def source_of(root: Path) -> Callable[[str], str]:
 
 def record_of(content: str) -> Record:
     """Return what a program has loaded, by what the engine has kept of it."""
-    said: Record = json.loads(content.rpartition("# record: ")[2])
+    said: Record = json.loads(content.rpartition("# record: ")[2] or "{}")
     return said
 
 
@@ -115,6 +122,8 @@ def difference(root: Path, target: str, loaded: Record, *, has_ended: bool) -> d
 
 def meaning_of(dockerfile: str, requirements: str, arguments: Mapping[str, str]) -> str:
     """Return what decides an image, comments and order left out."""
+    if "LEVEL" in arguments:  # What stands in the file is only for those who say nothing.
+        dockerfile = re.sub(r"(?m)^ARG LEVEL=.*$", "ARG LEVEL", dockerfile)
     lines = sorted(line for line in requirements.splitlines() if not line.startswith("#"))
     return f"{dockerfile}{lines}{sorted(arguments.items())}"
 

@@ -126,12 +126,8 @@ class Yard:
         self.running = self.begin()
 
     def begin(self) -> Running:
-        """Have a daemon begin, with the configuration that is valid."""
-        try:
-            self.project = load(self.root / CONFIGURATION, {})
-        except DevrunError:
-            (self.root / CONFIGURATION).write_text(first_files()[CONFIGURATION])
-            self.project = load(self.root / CONFIGURATION, {})
+        """Have a daemon begin; raises ConfigError."""
+        self.project = load(self.root / CONFIGURATION, {})
         self.running = Running(self.project, self.place, self.engine)
         self.running.start()
         return self.running
