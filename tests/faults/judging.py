@@ -39,6 +39,8 @@ class Judge:
         self._teller = teller
         self._yard = teller.yard
         self._asks = asks
+        self.glimpses = 0
+        """How often that was found which devrun cannot see: a content that was there between two looks."""
 
     def verdict(self) -> list[str]:
         """Return what is wrong."""
@@ -65,14 +67,12 @@ class Judge:
                 return [f"the wait is not answered: {self._holds()}"]
             if outcome.outcome not in {"ready", "failed"}:
                 return [f"the wait ends with {outcome}: {self._holds()}"]
-            wrong = list(self._wrong())
-            if outcome.outcome == "ready" and (unready := self._bad_holds()):
-                wrong.append(f"ready, but {unready}")
-            return wrong
+            if outcome.outcome == "ready" and (wrong := [*self._unserved(), *self._bad_holds()]):
+                return [f"the wait says ready, but {one}" for one in wrong]
         until = time.monotonic() + PATIENCE_S
         while wrong := self._unrest() or list(self._wrong()):
             if time.monotonic() > until:
-                return [f"nobody asked: {one}" for one in wrong]
+                return wrong
             pause(POLL_S)
         return []
 
@@ -103,10 +103,19 @@ class Judge:
             if isinstance(decision, Hold) and decision.kind in bad
         ]
 
+    def _unserved(self) -> Iterator[str]:
+        """Yield what runs and is not what is there."""
+        for subject, decision in self._decisions().items():
+            if isinstance(decision, Hold) and decision.kind is HoldKind.UP_TO_DATE:
+                if subject.startswith("target "):
+                    yield from self._wrong_target(subject.removeprefix("target "))
+
     def _wrong(self) -> Iterator[str]:
         for subject, decision in self._decisions().items():
             if not isinstance(decision, Hold) or not decision.is_final:
                 yield f"{subject} is not at rest: {decision}"
+            elif decision.kind is HoldKind.EXITED and self._is_glimpse(subject.removeprefix("target ")):
+                continue
             elif decision.kind in EXCUSES and not EXCUSES[decision.kind] & self._teller.happened:
                 if not (subject == "target job" and decision.kind is HoldKind.EXITED):
                     yield f"{subject}: {decision.text}"
@@ -127,6 +136,16 @@ class Judge:
         if refused and difference(self._yard.root, name, refused, has_ended=True):
             yield f"target {name} is held by a failure of other source: {decision.text}"
 
+    def _is_glimpse(self, name: str) -> bool:
+        """Tell whether a program has loaded, beside what is there, what was there for a moment only."""
+        seen = self._yard.engine.look(TargetName(name))
+        loaded = record_of(seen[1]) if seen else {}
+        wrong = difference(self._yard.root, name, loaded, has_ended=True) if loaded else {}
+        known = {(path, before) for path, (before, _) in wrong.items() if before != "-"}
+        is_one = bool(known) and known <= self._teller.glimpses
+        self.glimpses += is_one
+        return is_one
+
     def _wrong_stop(self, name: str) -> Iterator[str]:
         if name not in self._teller.stopped and name not in self._teller.unsure:
             yield f"target {name} is stopped, though nobody asked for it"
@@ -144,7 +163,8 @@ class Judge:
         container, content = seen
         has_ended = container.phase is Phase.EXITED and container.exit_code == 0
         loaded = record_of(content)
-        if wrong := difference(self._yard.root, name, loaded, has_ended=has_ended):
+        wrong = difference(self._yard.root, name, loaded, has_ended=has_ended)
+        if wrong and not self._is_glimpse(name):
             yield f"target {name} has loaded what is not there: {wrong}"
         if container.phase is not Phase.RUNNING and not has_ended:
             yield f"target {name} is {container.phase.value}, and is said to be well"

@@ -6,16 +6,19 @@ Every step can be done in every situation, if only by doing nothing, so that any
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devrun.config.project import TargetName
 from devrun.errors import ConfigError, DevrunError, EngineError, EngineUnreachableError
 from tests.faults.steps import Step
-from tests.faults.tree import BROKEN, CONFIGURATION, EXTRA, NAMES, NEEDED, read, refused, text_of
+from tests.faults.tree import BROKEN, CONFIGURATION, EXTRA, NAMES, NEEDED, hash_of, read, refused, text_of
 from tests.faults.yard import Yard, pause
 from tests.sources.live_disk import write
 
+GLIMPSE_S = 0.5
+"""What is there for so short a time may be loaded without devrun's having seen it, on a busy machine."""
 FLOOD = 9_000
 """So many times two hints are more than the kernel keeps."""
 BURST = 24
@@ -35,6 +38,9 @@ class Teller:
         self.happened: set[str] = set()
         """The kinds of steps so far."""
         self.has_git = False
+        self.glimpses: set[tuple[str, str]] = {(name, hash_of("")) for name in (*NAMES, *EXTRA)}
+        """Contents that lay on the disk for a moment only, by path."""
+        self._saved: dict[str, tuple[str, float]] = {}
 
     def tell(self, steps: Sequence[Step]) -> None:
         """Do all steps, one after the other."""
@@ -80,8 +86,17 @@ class Teller:
         return path
 
     def _put(self, name: str, text: str) -> None:
-        self.edits += 1
+        self._note(name, text)
         self._path(name).write_text(text)
+
+    def _note(self, name: str, text: str) -> None:
+        """Count an edit, and remember what it soon takes the place of."""
+        self.edits += 1
+        now = time.monotonic()
+        before, since = self._saved.get(name, ("", 0.0))
+        if now - since < GLIMPSE_S:
+            self.glimpses.add((name, before))
+        self._saved[name] = (hash_of(text), now)
 
     def do_edit(self, step: Step) -> None:
         self._put(step.path, text_of(step.path, step.number))
@@ -90,7 +105,8 @@ class Teller:
         self._write_slowly(step.path, text_of(step.path, step.number), step.inner_ms)
 
     def _write_slowly(self, name: str, text: str, ms: int) -> None:
-        self.edits += 1
+        self._note(name, text)
+        self.glimpses.add((name, hash_of(text[: len(text) // 2])))
         with self._path(name).open("w") as file:
             pause(ms / 2000)
             file.write(text[: len(text) // 2])
@@ -99,13 +115,14 @@ class Teller:
             file.write(text[len(text) // 2 :])
 
     def do_atomic(self, step: Step) -> None:
-        self.edits += 1
+        self._note(step.path, text_of(step.path, step.number))
         draft = self._path(f"{step.path}.tmp{step.number}")
         draft.write_text(text_of(step.path, step.number))
         draft.replace(self.yard.root / step.path)
 
     def do_backup(self, step: Step) -> None:
-        self.edits += 1
+        self._note(step.path, text_of(step.path, step.number))
+        self.glimpses.add((step.path, "-"))
         path = self._path(step.path)
         backup = path.with_name(f"{path.name}~")
         if path.exists():
@@ -150,6 +167,7 @@ class Teller:
         if not path.exists():
             return
         self.edits += 1
+        self.glimpses.add((step.path, "-"))
         path.rename(path.with_name("moved.py"))
         pause(step.inner_ms / 1000)
         if step.number % 3:
@@ -162,6 +180,7 @@ class Teller:
         if not folder.is_dir() or away.exists():
             return
         self.edits += 1
+        self.glimpses |= {("pkg/core.py", "-"), ("pkg/__init__.py", "-")}
         folder.rename(away)
         pause(step.inner_ms / 1000)
         if step.number % 2:

@@ -7,8 +7,12 @@ line, from the project's folder. A module that is missing or broken ends its pro
 import hashlib
 import json
 import re
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from devrun.sources.snapshot import look_at
 
 SERVE = "import signal\nsignal.pause()\n"
 BROKEN = "def (:\n"
@@ -20,6 +24,10 @@ DOCKERFILE = "Dockerfile"
 REQUIREMENTS = "requirement.txt"
 CONFIGURATION = "devrun.toml"
 SCRIPTS = {"web": "web.py", "tool": "tool.py", "job": "job.py"}
+
+REST_S = 0.05
+RESTS = 8
+"""Programs load some time after their start: what was there between two looks only is gone by then."""
 
 _IMPORT = re.compile(r"^( *)import ([\w.]+)$", re.MULTILINE)
 _OPTIONAL = "try:\n    import {0}\nexcept ImportError:\n    pass\n"
@@ -93,7 +101,12 @@ def source_of(root: Path) -> Callable[[str], str]:
 
     def source(path: str) -> str:
         texts = _closure(root, path)
-        record = json.dumps({name: _hash(text) for name, text in texts.items() | _beside(root).items()})
+        for _ in range(RESTS):
+            if not _is_young(root, [*texts, LONELY, TEMPLATE]):
+                break
+            threading.Event().wait(REST_S / 2)
+            texts = _closure(root, path)
+        record = json.dumps({name: hash_of(text) for name, text in texts.items() | _beside(root).items()})
         is_missing = any(name not in texts for name in _wanted(texts, path))
         is_broken = any(text.startswith(BROKEN) for text in texts.values())
         begin = BROKEN if is_broken else GONE if is_missing else texts[path]
@@ -110,9 +123,9 @@ def record_of(content: str) -> Record:
 
 def difference(root: Path, target: str, loaded: Record, *, has_ended: bool) -> dict[str, tuple[str, str]]:
     """Return what a program has loaded otherwise than it is now, by path: loaded, and there."""
-    now = {name: _hash(text) for name, text in _closure(root, SCRIPTS[target]).items()}
+    now = {name: hash_of(text) for name, text in _closure(root, SCRIPTS[target]).items()}
     others = () if has_ended else (LONELY, TEMPLATE) if target == "tool" else (LONELY,)
-    beside = {name: _hash(text) for name, text in _beside(root).items() if name in others}
+    beside = {name: hash_of(text) for name, text in _beside(root).items() if name in others}
     return {
         name: (loaded.get(name, "-"), content)
         for name, content in (now | beside).items()
@@ -149,6 +162,12 @@ def _closure(root: Path, script: str) -> dict[str, str]:
     return found
 
 
+def _is_young(root: Path, names: list[str]) -> bool:
+    """Tell whether something was written just now."""
+    seen = [look.newest_s for name in names if (look := look_at(str(root / name)))]
+    return max(seen, default=0.0) > time.time() - REST_S
+
+
 def _wanted(texts: Mapping[str, str], script: str) -> list[str]:
     """Return what a program cannot do without."""
     imports = [found for text in texts.values() for found in _IMPORT.findall(text)]
@@ -166,5 +185,6 @@ def _beside(root: Path) -> dict[str, str]:
     return {name: text for name in (LONELY, TEMPLATE) if (text := read(root, name)) is not None}
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """Return by what a content is known."""
     return hashlib.sha256(text.encode()).hexdigest()[:8]
