@@ -14,12 +14,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, partialmethod
+from pathlib import Path
 from unittest.mock import patch
 
 from devrun.config.project import ImageName
 from devrun.control.place import Place
 from devrun.core import outcomes
-from devrun.core.actions import Action, BuildImage, HashInputs, InspectTarget, Start
+from devrun.core.actions import (
+    Action,
+    BuildImage,
+    HashInputs,
+    InspectTarget,
+    RecreateContainer,
+    RestartContainer,
+    Start,
+)
 from devrun.core.events import ActionFinished, Cancelled, Failed
 from devrun.core.model import Image, State, Target
 from devrun.core.values import Container
@@ -64,21 +73,25 @@ def _write_steadily(
 def _fail_now(
     target: Target, action: Action, failed: Failed, at: float, fail: Callable[..., Target]
 ) -> Target:
-    is_start = type(action).__name__ in {"RestartContainer", "RecreateContainer"}
-    now = replace(action, digest=target.source) if is_start and target.source else action  # type: ignore[call-arg]
+    now: Action = action
+    if isinstance(action, RecreateContainer | RestartContainer) and target.source:
+        now = replace(action, digest=target.source)
     return fail(target, now, failed, at)
 
 
 def _hashed_now(image: Image, action: Action, event: ActionFinished, write: Callable[..., Image]) -> Image:
-    is_hash = isinstance(action, HashInputs)
-    return write(image, replace(action, revision=image.inputs_revision) if is_hash else action, event)
+    now: Action = action
+    if isinstance(action, HashInputs):
+        now = replace(action, revision=image.inputs_revision)
+    return write(image, now, event)
 
 
 def _inspected_now(
     state: State, target: Target, action: Action, event: ActionFinished, write: Callable[..., Target]
 ) -> Target:
-    is_look = isinstance(action, InspectTarget)
-    now = replace(action, revision=target.observed_revision) if is_look else action
+    now: Action = action
+    if isinstance(action, InspectTarget):
+        now = replace(action, revision=target.observed_revision)
     return write(state, target, now, event)
 
 
@@ -89,8 +102,9 @@ def _take_without(place: Place) -> int:
 def _goes_on_by_values(workers: Workers, image: ImageName, building: Action | None) -> bool:
     def is_same() -> bool:
         known = workers._state().images.get(image)
-        is_build = isinstance(building, BuildImage)
-        return bool(known and is_build and known.is_building(building.fingerprint, building.build))
+        if known is None or not isinstance(building, BuildImage):
+            return False
+        return known.is_building(building.fingerprint, building.build)
 
     if not is_same():
         return False
@@ -99,7 +113,7 @@ def _goes_on_by_values(workers: Workers, image: ImageName, building: Action | No
 
 
 def _look_at_nothing_below(snapshot: Snapshot, root: Root, directory: str) -> set[str]:
-    snapshot.directories[directory] = os.stat(directory).st_ino
+    snapshot.directories[directory] = Path(directory).stat().st_ino
     return set()
 
 

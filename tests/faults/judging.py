@@ -106,9 +106,9 @@ class Judge:
     def _unserved(self) -> Iterator[str]:
         """Yield what runs and is not what is there."""
         for subject, decision in self._decisions().items():
-            if isinstance(decision, Hold) and decision.kind is HoldKind.UP_TO_DATE:
-                if subject.startswith("target "):
-                    yield from self._wrong_target(subject.removeprefix("target "))
+            kind, _, name = subject.partition(" ")
+            if kind == "target" and isinstance(decision, Hold) and decision.kind is HoldKind.UP_TO_DATE:
+                yield from self._wrong_target(name)
 
     def _wrong(self) -> Iterator[str]:
         for subject, decision in self._decisions().items():
