@@ -113,6 +113,7 @@ class StoryEngine(FakeEngine):
             self._linger(method, gives_up)
             yield
             self._count_running()
+            self._linger(method, gives_up)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -152,7 +153,7 @@ class StoryEngine(FakeEngine):
             raise
 
     def _linger(self, method: str, gives_up: Callable[[], bool]) -> None:
-        seconds = self.slowness_s * SLOW.get(method, 0.1) * self._chance.random()
+        seconds = self.slowness_s / 2 * SLOW.get(method, 0.1) * self._chance.random()
         if seconds:
             self._changed.wait_for(lambda: self._ended() or gives_up(), seconds)
             self._refuse_when_down(method)

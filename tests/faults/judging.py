@@ -83,7 +83,35 @@ class Judge:
             pause(POLL_S)
 
     def _unrest(self) -> list[str]:
-        return [] if self._yard.running.daemon.report().settled else [f"no rest: {self._holds()}"]
+        rests = all(
+            isinstance(decision, Hold) and (decision.is_final or self._waits_rightly(decision))
+            for decision in self._decisions().values()
+        )
+        return [] if rests else [f"no rest: {self._holds()}"]
+
+    def _waits_rightly(self, decision: Hold) -> bool:
+        """Tell whether a target waits for what the story has stopped, or for a build that it made fail."""
+        happened = self._teller.happened
+        if decision.kind is HoldKind.WAITING:
+            return bool(happened & (EXCUSES[HoldKind.CRASHED] | {"stop", "fail", "pause-container"}))
+        return decision.kind is HoldKind.WAITING_FOR_IMAGE and "fail" in happened and self._lacks_image()
+
+    def _is_excused(self, subject: str, decision: Hold) -> bool:
+        kind, _, name = subject.partition(" ")
+        if kind == "image":
+            return False
+        if "fail" in self._teller.happened and self._lacks_image():
+            return True
+        is_glimpse = decision.kind is HoldKind.EXITED and self._is_glimpse(name)
+        return is_glimpse or self._waits_rightly(decision)
+
+    def _lacks_image(self) -> bool:
+        """Tell whether a build has failed: what runs may go on in an older image."""
+        decisions = self._decisions().items()
+        return any(
+            subject.startswith("image ") and isinstance(decision, Hold) and decision.kind is HoldKind.FAILED
+            for subject, decision in decisions
+        )
 
     def _decisions(self) -> dict[str, Decision]:
         state = self._yard.running.daemon._state
@@ -112,10 +140,10 @@ class Judge:
 
     def _wrong(self) -> Iterator[str]:
         for subject, decision in self._decisions().items():
+            if isinstance(decision, Hold) and self._is_excused(subject, decision):
+                continue
             if not isinstance(decision, Hold) or not decision.is_final:
                 yield f"{subject} is not at rest: {decision}"
-            elif decision.kind is HoldKind.EXITED and self._is_glimpse(subject.removeprefix("target ")):
-                continue
             elif decision.kind in EXCUSES and not EXCUSES[decision.kind] & self._teller.happened:
                 if not (subject == "target job" and decision.kind is HoldKind.EXITED):
                     yield f"{subject}: {decision.text}"

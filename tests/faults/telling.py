@@ -375,5 +375,5 @@ class Teller:
             pause(0.01)
             for _ in range(FLOOD):
                 os.utime(self.yard.root / "views.py")
-                os.utime(self.yard.root / "models.py")
+                os.utime(self.yard.root / "devrun.toml")
             self._put("pkg/core.py", text_of("pkg/core.py", step.number))

@@ -37,7 +37,9 @@ class Witness:
         running = self.running.setdefault(entry.subject, [])
         if entry.kind == "began":
             others = [one for one in running if one not in BESIDE]
-            if entry.action in running or (others and entry.action not in BESIDE):
+            # A cancellation ends a moment after its build: that of the next build may have begun by then.
+            is_twice = entry.action in running and entry.action != "CancelBuild"
+            if is_twice or (others and entry.action not in BESIDE):
                 self.breaches.append(f"{entry.subject}: {entry.action} beside {running}")
             running.append(entry.action)
         elif entry.kind in {"done", "failed", "lost", "cancelled"} and entry.action in running:
