@@ -80,8 +80,8 @@ def plain(what: str, found: list[Series]) -> Table:
     """A line for each contender of any other series."""
     rows = []
     for series in found:
-        most = goal(series)
-        goals = "-" if most is None else f"{readable(most, series.unit)}: {verdict(series)}"
+        most = goal(series, found)
+        goals = "-" if most is None else f"{readable(most, series.unit)}: {verdict(series, found)}"
         rows.append(
             (series.who, readable(series.median, series.unit), readable(series.p95, series.unit), goals)
         )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from devrun.config.load import load
+from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.core.journal import Entry, LogLine
 from devrun.daemon.loop import Daemon
@@ -91,7 +92,8 @@ def running(root: Path, targets: int) -> Iterator[tuple[Daemon, Ear, float]]:
     place = Place.of(found.key, Roots(home=home, runtime=root / "none", temporary=root.parent))
     daemon = Daemon(found, lambda _project: engine, ear, place=place)
     began = time.perf_counter()
-    thread = threading.Thread(target=daemon.run)
+    lock = Lock.acquire(place, root=root, version="1")
+    thread = threading.Thread(target=daemon.run, args=(lock,))
     thread.start()
     try:
         ready = ear.since(0, lambda entry: entry.kind == "done" and "Container" in entry.action, targets)
@@ -99,3 +101,4 @@ def running(root: Path, targets: int) -> Iterator[tuple[Daemon, Ear, float]]:
     finally:
         daemon.shutdown(remove=False)
         thread.join(LIMIT_S)
+        lock.release()

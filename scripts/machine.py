@@ -208,6 +208,8 @@ def make_environment(project: Path, *, clear: bool) -> None:
     STAMP.unlink(missing_ok=True)
     if clear:
         ensure_venv_module()
+        if VENV.is_symlink():
+            VENV.unlink()  # What it leads to is another checkout's.
         run([sys.executable, "-m", "venv", "--clear", str(VENV)], "making .venv")
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     run([*pip, "--upgrade", "pip"], "upgrading pip")

@@ -9,7 +9,7 @@ import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -247,6 +247,12 @@ class FakeEngine:
 
     def tidy(self) -> None:
         """Do nothing: nothing is left behind."""
+
+    def wake(self, targets: Collection[TargetName]) -> None:
+        """Keep the networks of stopped containers ready."""
+        for target in targets:
+            with self._entered("wake", target):
+                pass
 
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target."""

@@ -2,14 +2,20 @@
 
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
+from devrun import __version__
 from devrun.cli.imports import uncollected
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets, target_of
 from devrun.config.project import Project, TargetName
 from devrun.errors import ConfigError
+
+if TYPE_CHECKING:
+    from devrun.control.lock import Lock
+    from devrun.engine.protocol import Connect
 
 SWITCH_S = 0.001
 """A fifth of Python's own; an answer takes several switches between threads."""
@@ -54,31 +60,50 @@ def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
 
 
 def _run(options: Options, project: Project, only: frozenset[TargetName], ready_fd: int | None) -> int:
-    # The loop brings Docker, the watcher and the server with it: nothing that a wrong file should wait for.
+    # The engine first: it needs its time, and the rest is imported meanwhile.
     with uncollected():
-        from devrun.cli.background import tell_starter
-        from devrun.cli.logfile import LogFile
-        from devrun.daemon.loop import Daemon
+        from devrun.control.lock import Lock
+        from devrun.daemon.ahead import Ahead
+        from devrun.daemon.cache import Cache
         from devrun.engine.docker import connect
 
     # Targets that flood their output keep threads busy: whoever asks for the status must not wait for them.
     sys.setswitchinterval(SWITCH_S)
     place = options.place()
-    place.check_outside(project.root)
-    place.make()
-    engine = partial(connect, agents=place.agents, probed=place.probed)
+    with Lock.acquire(place, root=project.root, version=__version__) as lock:
+        stopped = Cache(place.cache).read().stopped
+        chosen = only or {name for name, target in project.targets.items() if target.autostart} - stopped
+        ahead = Ahead(partial(connect, agents=place.agents, probed=place.probed), project, chosen)
+        return _work(options, project, only, ready_fd, ahead.connect, lock)
+
+
+def _work(
+    options: Options,
+    project: Project,
+    only: frozenset[TargetName],
+    ready_fd: int | None,
+    engine: "Connect",
+    lock: "Lock",
+) -> int:
+    # The loop brings the watcher and the server with it: nothing that a wrong file should wait for.
+    with uncollected():
+        from devrun.cli.background import tell_starter
+        from devrun.cli.logfile import LogFile
+        from devrun.daemon.loop import Daemon
+
+    place = lock.place
     names = [name for name in project.targets if not only or name in only]
     with LogFile(place.log) as log:
         if ready_fd is not None:
             daemon = Daemon(project, engine, log.hearing(), place=place, only=only, detached=True)
-            return daemon.run(partial(tell_starter, ready_fd))
+            return daemon.run(lock, partial(tell_starter, ready_fd))
         said = f"watching {project.root} ({', '.join(names)}); Ctrl-C stops"
         if not has_screen(options):
             from devrun.cli.terminal import Terminal
 
             terminal = Terminal(names, quiet=options.verbosity < 0)
             terminal.say(said)
-            return Daemon(project, engine, log.hearing(terminal), place=place, only=only).run()
+            return Daemon(project, engine, log.hearing(terminal), place=place, only=only).run(lock)
         from devrun.cli.controls import LocalControls
         from devrun.cli.live import LiveView
 
@@ -86,7 +111,7 @@ def _run(options: Options, project: Project, only: frozenset[TargetName], ready_
         view.say(said)
         daemon = Daemon(project, engine, log.hearing(view), place=place, only=only)
         try:
-            return daemon.run(lambda: view.begin(LocalControls(daemon.desk)))
+            return daemon.run(lock, lambda: view.begin(LocalControls(daemon.desk)))
         finally:
             view.close()
 

@@ -146,15 +146,9 @@ class Daemon:
         """Return what was begun since the last batch of changes, and why nothing is done now."""
         return tuple(self._done), {subject: hold.text for subject, hold in dict(self._holds).items()}
 
-    def run(self, served: Callable[[], None] = lambda: None) -> ExitCode:
-        """Hold the project's lock, serve, and work until told to stop; raises AlreadyRunningError.
-
-        `served` is called once the socket answers.
-        """
-        with (
-            Lock.acquire(self._place, root=self._state.project.root, version=__version__) as lock,
-            self._signals.taken(),
-        ):
+    def run(self, lock: Lock, served: Callable[[], None] = lambda: None) -> ExitCode:
+        """Serve, and work until told to stop, with the project's lock; `served`: once the socket answers."""
+        with self._signals.taken():
             self._journal.open()
             self._recall()
             server = Server.start(lock, self.desk, died=self._server_died, limits=Limits.of_process())

@@ -3,7 +3,7 @@
 import logging
 import socket
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -130,6 +130,10 @@ class DockerEngine:
     def known_targets(self) -> tuple[TargetName, ...]:
         """Return the names of all targets that have a container of this project, configured or not."""
         return self._containers.targets()
+
+    def wake(self, targets: Collection[TargetName]) -> None:
+        """Start the sandboxes of stopped containers; what cannot be started now is told by their start."""
+        self._sandboxes.wake_all(targets)
 
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]:
         """Return all containers of a target, under whatever name."""

@@ -4,7 +4,7 @@ Every method may be called from any thread. A refusal is an `EngineError`, whose
 engine that does not answer in time or went away is an `EngineUnreachableError`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -95,6 +95,9 @@ class Engine(Protocol):
 
     def tidy(self) -> None:
         """Remove what a crash left behind of targets that are no longer there."""
+
+    def wake(self, targets: Collection[TargetName]) -> None:
+        """Set up the networks of stopped containers that are about to be started, as far as possible."""
 
     def inspect_target(self, target: TargetName) -> tuple[Container, ...]: ...
 

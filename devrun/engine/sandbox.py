@@ -13,6 +13,7 @@ import json
 import logging
 import threading
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -35,6 +36,8 @@ from devrun.errors import EngineError
 
 JOINS = "container:"
 """Begins the network mode of a container that has another one's network."""
+STARTED_AT_ONCE = 8
+"""An engine takes no more in parallel."""
 _OF_CONTAINER = ("Hostname", "ExposedPorts", "NetworkingConfig")
 _OF_HOST = ("NetworkMode", "PortBindings", "ExtraHosts")
 _HELD_BACK: Payload = {
@@ -115,6 +118,25 @@ class Sandboxes:
             if self._containers.find(sandbox) is not None:
                 raise
             raise EngineError(f'start container "{name}": {GONE}') from error
+
+    def wake_all(self, targets: Collection[TargetName]) -> None:
+        """Start the sandboxes that stopped containers of some targets join, all at once."""
+        asleep = {
+            ContainerId(entry["HostConfig"]["NetworkMode"].removeprefix(JOINS)): TargetName(name)
+            for entry in self._containers.listed(role=labels.ROLE_TARGET)
+            if (name := entry["Labels"][labels.TARGET]) in targets
+            and entry["State"] != "running"
+            and entry["HostConfig"]["NetworkMode"].startswith(JOINS)
+        }
+        if asleep:
+            with ThreadPoolExecutor(STARTED_AT_ONCE) as pool:
+                list(pool.map(self._try_to_wake, asleep, asleep.values()))
+
+    def _try_to_wake(self, sandbox: ContainerId, target: TargetName) -> None:
+        try:
+            self.wake(sandbox, target, target)
+        except EngineError as error:
+            log.info("the network of %s is not set up: %s", target, error.message)
 
     def see(self, inspected: Inspected) -> Container:
         """Return a target's container as devrun's core knows it, with the network that its sandbox has."""

@@ -50,6 +50,14 @@ def test_a_goal_is_met_by_the_median() -> None:
     assert goal(Series("save, light program", SCRIPT, "s", (1.0,))) is None
 
 
+def test_a_goal_may_be_what_a_peer_takes() -> None:
+    """Where the peer was not measured, there is nothing to be met."""
+    ours, peer = (Series("start-up", f"{who}, none", "s", (1.0,)) for who in ("devrun", "compose"))
+
+    assert (goal(ours, [ours, peer]), verdict(ours, [ours, peer])) == (1.0, "met")
+    assert (goal(ours, [ours]), verdict(ours, [ours])) == (None, "")
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [(0.0153, "s", "15 ms"), (0.0042, "s", "4.2 ms"), (1.256, "s", "1.26 s"), (0.153, "%", "0.15 %")],

@@ -12,13 +12,14 @@ import pytest
 from devrun.config.load import load
 from devrun.config.project import Project, TargetName
 from devrun.control.client import Client
+from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.core.journal import Entry, LogLine
 from devrun.core.report import Report
 from devrun.core.values import ContainerId, Fingerprint, Phase
 from devrun.daemon.loop import Daemon
 from devrun.engine.protocol import Engine
-from devrun.errors import AlreadyRunningError, DevrunError, EngineError, ExitCode
+from devrun.errors import DevrunError, EngineError, ExitCode
 from devrun.sources.disk import SAME_BATCH_S
 from tests.fake_engine import FakeEngine
 from tests.sources.live_disk import write
@@ -107,7 +108,8 @@ class Yard:
 
         def run() -> None:
             try:
-                ended.append(daemon.run())
+                with Lock.acquire(self.place, root=self.root, version="1") as lock:
+                    ended.append(daemon.run(lock))
             except DevrunError as error:
                 ended.append(error)
 
@@ -405,17 +407,6 @@ def test_a_container_that_does_not_stop_keeps_nobody_for_ever(yard: Yard) -> Non
     hold.__exit__(None, None, None)
 
     assert any("did not stop in time" in notice for notice in yard.heard.texts("notice"))
-
-
-def test_one_daemon_for_each_project(yard: Yard) -> None:
-    """The second one is told who runs, and touches nothing."""
-    with yard.running() as daemon:
-        settled(daemon)
-        starts = list(yard.engine.starts)
-        with pytest.raises(AlreadyRunningError, match="already running"):
-            yard.daemon().run()
-
-        assert yard.engine.starts == starts
 
 
 def test_status_is_answered_over_the_socket_while_a_build_hangs(yard: Yard) -> None:

@@ -1,5 +1,6 @@
 """What the real engine makes of network sandboxes: kept, shared, lost, and found again after a crash."""
 
+import logging
 import socket
 import threading
 import urllib.request
@@ -167,6 +168,41 @@ def test_a_stopped_target_has_no_port(bench: Bench, target: TargetConfig) -> Non
 
     again = bench.engine.restart(target, first.id, ())
     assert (again.id, again.ports) == (first.id, first.ports)
+
+
+def test_networks_can_be_set_up_before_their_targets_start(
+    bench: Bench, target: TargetConfig, connection: Connection
+) -> None:
+    """Those of stopped targets that are named; what runs, or has none, is left alone."""
+    first = bench.start(target)
+    before = run_of(only(bench, connection))
+    bench.engine.wake([WEB])
+    assert run_of(only(bench, connection)) == before
+
+    bench.engine.stop(target, first.id)
+    bench.engine.wake([TargetName("other")])
+    assert is_free(target.ports[0].host_port)
+    bench.engine.wake([WEB])
+    woken = run_of(only(bench, connection))
+    assert woken != before
+    assert bench.engine.restart(target, first.id, ()).phase is Phase.RUNNING
+    assert run_of(only(bench, connection)) == woken
+
+
+def test_a_network_that_cannot_be_set_up_early_is_told_by_the_start(
+    bench: Bench, target: TargetConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until then nobody is kept from anything."""
+    caplog.set_level(logging.INFO)
+    first = bench.start(target)
+    bench.engine.stop(target, first.id)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", target.ports[0].host_port))
+        taken.listen()
+        bench.engine.wake([WEB])
+
+    assert "the network of web is not set up: " in caplog.text
+    assert bench.engine.restart(target, first.id, ()).phase is Phase.RUNNING
 
 
 def test_a_taken_port_stops_a_start_and_nothing_else(bench: Bench, target: TargetConfig) -> None:
