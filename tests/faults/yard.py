@@ -6,6 +6,7 @@ from pathlib import Path
 
 from devrun.config.load import load
 from devrun.config.project import Project, TargetName
+from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.core.journal import Entry, LogLine
 from devrun.core.waiting import WaitOutcome
@@ -61,6 +62,7 @@ class Running:
         self.daemon = Daemon(project, self._connect, self.witness, place=place)
         self.ended: ExitCode | DevrunError | None = None
         self._engine = engine
+        self._place, self._root = place, project.root
         self._served = threading.Event()
         self._thread = threading.Thread(target=self._run, name="daemon", daemon=True)
 
@@ -71,7 +73,8 @@ class Running:
 
     def _run(self) -> None:
         try:
-            self.ended = self.daemon.run(self._served.set)
+            with Lock.acquire(self._place, root=self._root, version="1") as lock:
+                self.ended = self.daemon.run(lock, self._served.set)
         except DevrunError as error:
             self.ended = error
         finally:
