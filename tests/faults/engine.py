@@ -1,5 +1,6 @@
 """The fake engine with what stories need: calls that take time, what images were made of, and witnesses."""
 
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from tests.engine.fake_program import Box
 from tests.fake_engine import LIMIT_S, FakeEngine
 from tests.faults.tree import REQUIREMENTS, SCRIPTS, Record, meaning_of, record_of, source_of
 
+IMAGE = "default"
 SLOW = {"build_image": 3.0, "recreate": 1.0, "restart": 1.0, "stop": 0.5, "inspect_target": 0.3}
 """How much of the slowness each call has."""
 CHANGING = frozenset({"build_image", "recreate", "restart", "stop"})
@@ -94,9 +96,7 @@ class StoryEngine(FakeEngine):
         """Build of what lies on the disk in that moment."""
         self._contexts[fingerprint] = context
         self._arguments[fingerprint] = image.args if isinstance(image, ImageConfig) else {}
-        built = super().build_image(image, fingerprint, context, progress, no_cache=no_cache, pull=pull)
-        self.made_of[built.id] = self._taken[fingerprint]
-        return built
+        return super().build_image(image, fingerprint, context, progress, no_cache=no_cache, pull=pull)
 
     def watch_events(self, connected: Callable[[], None], emit: Callable[..., None]) -> None:
         """Deliver, and count as a call that goes on."""
@@ -171,7 +171,10 @@ class StoryEngine(FakeEngine):
         except OSError as error:
             raise EngineError(f"build: {error}") from error
         self._taken[fingerprint] = meaning_of(context.dockerfile, requirements, self._arguments[fingerprint])
-        return self._taken[fingerprint]
+        taken = self._taken[fingerprint]
+        # Whoever asked may not hear of it any more: the image is there all the same.
+        self.made_of[ImageId(f"sha256:{hashlib.sha256(f'{IMAGE} {taken}'.encode()).hexdigest()}")] = taken
+        return taken
 
     def _next_id(self) -> ContainerId:
         self._made += 1
