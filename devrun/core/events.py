@@ -315,6 +315,9 @@ class Lost:
 class Cancelled:
     """The build was given up on our own wish."""
 
+    is_outdated: bool = False
+    """What was built is not what it was decided for: its inputs have changed, whether or not it was told."""
+
 
 Outcome = (
     InputsHashed

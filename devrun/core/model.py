@@ -136,6 +136,8 @@ class Target:
     stale: tuple[str, ...] = ()
     renamed: Mapping[Digest, Digest] = field(default_factory=dict)
     """What digests are called now that other files count, since the running action was decided."""
+    wavered: bool = False
+    """Whether the source was another one since the running start was decided: it may have loaded that."""
     run: int = 0
     """The run number: raised by `restart` and `start`, and where a program ended that should run."""
     run_cause: str = "devrun started"

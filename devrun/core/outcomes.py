@@ -46,7 +46,7 @@ from devrun.core.events import (
     TargetInspected,
 )
 from devrun.core.model import Failures, Image, State, Target, appended, usable_image
-from devrun.core.values import Broken, Container, Failure, Fingerprint, LastAction, Loaded, Phase
+from devrun.core.values import MIXED, Broken, Container, Failure, Fingerprint, LastAction, Loaded, Phase
 
 FLAPPING_RESTARTS = 10
 FLAPPING_WINDOW_S = 60.0
@@ -81,6 +81,7 @@ def started(state: State, event: ActionStarted) -> State:
                 renamed={},
                 hints=(),
                 tail=(),
+                wavered=False,
             )
     return replace(state, targets={**state.targets, action.target: target})
 
@@ -165,6 +166,9 @@ def _write_back_image(image: Image, action: ImageAction, event: ActionFinished) 
                 return image
             kept = tuple(built for built in image.built if built.fingerprint != action.fingerprint)
             return replace(image, built=kept)
+        case BuildImage(), Cancelled(is_outdated=True) if image.fingerprint == action.fingerprint:
+            # Otherwise the same would be built, and found to be out of date, for ever.
+            return replace(image, fingerprint=None, inputs_revision=image.inputs_revision + 1)
         case _:
             return image  # A cancelled build leaves all as it was.
 
@@ -252,6 +256,8 @@ def _write_back_target(state: State, target: Target, action: TargetAction, event
 def _start_written(target: Target, action: Start, container: Container, at: float) -> Target:
     is_new = isinstance(action, RecreateContainer)
     digest = target.renamed.get(action.digest, action.digest)
+    if target.wavered:
+        digest = MIXED
     target = replace(
         target,
         observed=(container,),

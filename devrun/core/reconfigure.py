@@ -123,6 +123,7 @@ def _new_target(state: State, before: Target | None, config: TargetConfig, event
         depends_on=config.depends_on,
         gone=False,
         wanted=False,
+        source=None,  # What changed while it was not in the file was not told, and is in no container.
         settings_batch=event.files.batch,
         settings_cause=changed_cause(event.by),
         image_moved=before is not None,

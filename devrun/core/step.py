@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from devrun.config.project import ImageName, Spec, TargetName
-from devrun.core.actions import changed_cause
+from devrun.core.actions import RecreateContainer, RestartContainer, changed_cause
 from devrun.core.events import (
     ActionFinished,
     ActionStarted,
@@ -167,6 +167,9 @@ def _doubt_inputs(image: Image, batch: int, paths: tuple[str, ...]) -> Image:
 
 def _change_source(target: Target, change: SourceChange, event: FilesChanged) -> Target:
     target = _rename(target, change.was)
+    wavers = isinstance(target.running, RecreateContainer | RestartContainer) and change.digest != (
+        target.renamed.get(target.running.digest, target.running.digest)
+    )
     is_new = change.digest != target.source
     is_undone = target.running is None and target.loaded is not None and change.digest == target.loaded.digest
     is_other = bool(set(change.paths) - {target.recent_path})
@@ -184,6 +187,7 @@ def _change_source(target: Target, change: SourceChange, event: FilesChanged) ->
         stale=appended(target.stale, change.stale),
         recent=() if is_other else target.recent,
         flapping="" if is_other else target.flapping,
+        wavered=target.wavered or wavers,
     )
 
 

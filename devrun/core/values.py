@@ -34,6 +34,10 @@ class Digest:
         return bool(self.closure)
 
 
+MIXED = Digest("mixed", "mixed")
+"""That of a run which may have loaded some files as they were, and others as they are: it equals none."""
+
+
 class Phase(str, Enum):
     """What the engine says a container is doing."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from devrun.config.project import AnyImage, ImageName, PrebuiltImage, Project
 from devrun.core.actions import (
@@ -32,13 +33,17 @@ from devrun.core.events import (
     SyntaxChecked,
     TargetInspected,
 )
-from devrun.core.values import Built
+from devrun.core.values import BuildContext, Built, Fingerprint
 from devrun.engine.protocol import BuildProgress, Engine
 from devrun.errors import BuildCancelledError, DevrunError, EngineError, EngineUnreachableError
+from devrun.sources.content import stamps_of
 from devrun.sources.disk import Disk
 from devrun.sources.inputs import Inputs
 
 log = logging.getLogger(__name__)
+
+BUILD_TRIES = 3
+"""What is written anew while it is sent may have been another content in between; for ever is too often."""
 
 Progress = Callable[[ImageName, BuildProgress], None]
 
@@ -62,7 +67,7 @@ def do(action: Action, project: Project, disk: Disk, engine: Engine, progress: P
         return Failed(f"devrun itself is at fault: {error!r}", "please report it, with the log")
 
 
-def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:  # noqa: C901 - a table
+def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:
     match action:
         case HashInputs(image=image):
             fingerprint = disk.hash_inputs(image)
@@ -73,20 +78,15 @@ def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: 
             _learn(disk, image, built)
             return ImageInspected(built)
         case BuildImage(image=image, fingerprint=fingerprint, no_cache=no_cache, pull=pull):
-            made = engine.build_image(
+            build = partial(
+                engine.build_image,
                 project.images[image],
                 fingerprint,
-                disk.build_context(image),
-                lambda news: progress(image, news),
+                progress=partial(progress, image),
                 no_cache=no_cache,
                 pull=pull,
             )
-            _learn(disk, image, (made,))
-            if disk.hash_inputs(image) != fingerprint:
-                # What was sent may be newer than what was hashed: a tag must not say what is not so.
-                engine.remove_image(image, fingerprint)
-                return Cancelled()
-            return ImageBuilt(made)
+            return _build(build, image, fingerprint, disk, engine)
         case RemoveImage(image=image, fingerprint=fingerprint):
             engine.remove_image(image, fingerprint)
             return Removed()
@@ -106,6 +106,28 @@ def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: 
         case RemoveContainer(containers=containers):
             engine.remove(containers)
             return Removed()
+
+
+def _build(
+    build: Callable[[BuildContext], Built],
+    image: ImageName,
+    fingerprint: Fingerprint,
+    disk: Disk,
+    engine: Engine,
+) -> Outcome:
+    """Build what the fingerprint says, and nothing that was there for a moment only."""
+    for _ in range(BUILD_TRIES):
+        context = disk.build_context(image)
+        before = stamps_of(context)
+        made = build(context)
+        _learn(disk, image, (made,))
+        if disk.hash_inputs(image) != fingerprint:
+            # What was sent may be newer than what was hashed: a tag must not say what is not so.
+            engine.remove_image(image, fingerprint)
+            return Cancelled(is_outdated=True)
+        if stamps_of(context) == before:
+            break
+    return ImageBuilt(made)
 
 
 def _count_inputs(image: AnyImage, found: Inputs) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devrun.core.values import BuildContext
+
 Stamp = tuple[int, int, int, int]
 """What of a file's stat changes when its content may have."""
 
@@ -41,3 +43,15 @@ class ContentHashes:
 def stamp_of(stat: os.stat_result) -> Stamp:
     """Return what counts of a stat."""
     return (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+
+
+def stamps_of(context: BuildContext) -> tuple[Stamp | None, ...]:
+    """Return when the files of a build were written; None for those that are not there."""
+    return tuple(_stamp_if_there(path) for path, _ in context.files)
+
+
+def _stamp_if_there(path: Path) -> Stamp | None:
+    try:
+        return stamp_of(path.stat())
+    except OSError:
+        return None

@@ -75,6 +75,8 @@ class Disk:
         """How many files and directories are watched, by the last look."""
         self._batch = 0
         self._posted_at = 0.0
+        self._told: dict[ImageName, Fingerprint] = {}
+        """What was last answered, by the thread that did."""
         self._learned: dict[ImageName, threading.Event] = {}
         self._learning = threading.Lock()
         self._barriers = Barriers()
@@ -137,6 +139,7 @@ class Disk:
         if self._lookout.is_alive and found.runtime != self._runtimes.get(image):
             # Where the closures follow from it, they come before the fingerprint does.
             self._ask_to_learn(image).wait(JOIN_S)
+        self._told[image] = found.fingerprint
         return found.fingerprint
 
     def _find(self, image: ImageName) -> Inputs:
@@ -266,6 +269,7 @@ class Disk:
             # Where the configuration is another one, that is the cause, whatever else is new by it.
             for image in set(self._fingerprints.concerned(change.path)) - asked:
                 doubts[image] = (*doubts.get(image, ()), self._contents.shown(change.path))
+        self._doubt_glimpses(mattering, doubts)
         self._history.note(time.time(), changes)
         sources = self._closures.change([change for change in changes if change.is_content])
         for name, base in bases.items():
@@ -316,6 +320,14 @@ class Disk:
             return True
         return self._closures.matters(path) or bool(self._fingerprints.concerned(path))
 
+    def _doubt_glimpses(self, paths: Iterable[str], doubts: dict[ImageName, tuple[str, ...]]) -> None:
+        """Doubt what was hashed while a file had a content that was there between two looks only."""
+        for path in paths:
+            for image in self._fingerprints.concerned(path):
+                told = self._told.get(image)
+                if image not in doubts and told and self._fingerprints.find(image).fingerprint != told:
+                    doubts[image] = (self._contents.shown(path),)
+
     def _take_learned(self) -> dict[ImageName, threading.Event]:
         with self._learning:
             learned, self._learned = self._learned, {}
@@ -338,9 +350,11 @@ class Disk:
         self._close_over(self._snapshot.files.keys())
         for name, target in self.project.targets.items():
             whole = self._closures.whole(name)
-            if target.image in others:
+            if name in sources:
+                sources[name] = replace(
+                    sources[name], digest=whole.digest, newest=whole.newest, broken=whole.broken, was=None
+                )
+            elif target.image in others:
                 sources[name] = whole
-            elif name in sources:
-                sources[name] = replace(sources[name], digest=whole.digest, was=None)
             elif whole.digest != before[name]:
                 sources[name] = replace(whole, was=whole.digest)

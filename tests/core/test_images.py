@@ -121,6 +121,31 @@ def test_a_build_whose_inputs_change_is_cancelled_and_begun_anew(story: Story) -
     assert story.serves_newest()
 
 
+def test_a_build_of_what_is_no_longer_there_is_hashed_anew(story: Story) -> None:
+    """Though nobody told of a change: otherwise the same would be built for ever."""
+    story.changed("requirements.txt", content="one")
+    story.finish(story.begin(HashInputs))
+    build = story.begin(BuildImage)
+    story.finish(build, Cancelled(is_outdated=True))
+
+    assert story.settle()[:2] == [
+        "image default: HashInputs (requirements.txt changed)",
+        "image default: BuildImage (requirements.txt changed)",
+    ]
+
+
+def test_a_build_that_is_out_of_date_leaves_a_newer_fingerprint_alone(story: Story) -> None:
+    """The change was told, and decided, before the build said so."""
+    story.changed("requirements.txt", content="one")
+    story.finish(story.begin(HashInputs))
+    build = story.begin(BuildImage)
+    story.changed("requirements.txt", content="two")
+    story.finish(story.begin(HashInputs))
+    story.finish(build, Cancelled(is_outdated=True))
+
+    assert story.settle()[0] == "image default: BuildImage (requirements.txt changed)"
+
+
 def test_a_comment_does_not_cancel_a_build(story: Story) -> None:
     """Inputs that mean the same are what is being built already."""
     story.changed("requirements.txt", content="one")

@@ -89,6 +89,18 @@ def test_an_edit_during_a_restart_is_never_lost(story: Story) -> None:
     assert story.serves_newest()
 
 
+def test_an_edit_that_is_taken_back_during_a_restart_leads_to_another_one(story: Story) -> None:
+    """Nobody knows which of the two the program has loaded."""
+    story.changed("app.py", content="one")
+    restart = story.begin(RestartContainer)
+    story.changed("app.py", content="two")
+    story.changed("app.py", content="one")
+    story.finish(restart)
+
+    assert story.settle() == ["target web: RestartContainer (app.py changed)", "target web: up to date"]
+    assert story.serves_newest()
+
+
 def test_restarts_for_other_edits_go_on_during_a_build(story: Story) -> None:
     """A long build does not keep the old container from serving new code."""
     story.changed("requirements.txt")

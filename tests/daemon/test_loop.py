@@ -17,7 +17,7 @@ from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
 from devrun.core.journal import Entry, LogLine
 from devrun.core.report import Report
-from devrun.core.values import ContainerId, Phase
+from devrun.core.values import ContainerId, Fingerprint, Phase
 from devrun.daemon.loop import Daemon
 from devrun.engine.protocol import Engine
 from devrun.errors import DevrunError, EngineError, ExitCode
@@ -229,6 +229,26 @@ def test_a_build_that_is_wanted_again_is_not_given_up_for_the_first_one(
         "cancelled",
         "done",
     ]
+
+
+def test_a_build_of_what_was_there_for_a_moment_is_done_again(yard: Yard) -> None:
+    """Its tag says what is there, and it would be found by that tag for ever."""
+    requirements = yard.root / "requirement.txt"
+    sent: list[str] = []
+
+    def send(_fingerprint: Fingerprint) -> str:
+        is_first = not sent
+        sent.append("six\n" if is_first else requirements.read_text())
+        if is_first:
+            requirements.write_text("six\n")
+            requirements.write_text("flask\n")
+        return sent[-1]
+
+    yard.engine.layers = send
+    with yard.running() as daemon:
+        settled(daemon)
+
+    assert sent == ["six\n", "flask\n"]
 
 
 def test_restarts_go_on_during_a_build(yard: Yard) -> None:

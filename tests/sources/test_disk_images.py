@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tests.sources.live_disk import (
     FILES,
     IMAGE,
     JOB,
+    LIMIT_S,
     WEB,
     Live,
     digest_from_scratch,
@@ -139,6 +140,42 @@ def test_a_workdir_of_the_base_shows_the_mount(tmp_path: Path) -> None:
         disk.write("web.py", "web = 2\n")
         assert disk.until("web.py")[-1].sources[WEB].digest == disk.digests[WEB]
         assert disk.rest() == []
+
+
+def test_what_is_saved_together_with_another_workdir_is_told_as_changed(tmp_path: Path) -> None:
+    """Its syntax and its byte code are asked about, whatever else is new in the same look."""
+    with watching(tmp_path, {**FILES, "Dockerfile": "FROM base\nWORKDIR /app\nCOPY . .\n"}) as disk:
+        disk.disk.hash_inputs(IMAGE)
+        with disk.disk._looking:
+            disk.write("web.py", "web = 2\n")
+            disk.write("Dockerfile", "FROM base\nWORKDIR /srv\nCOPY . .\n")
+            # The look that finds both is asked to learn what follows from the second one.
+            hashing = threading.Thread(target=disk.disk.hash_inputs, args=(IMAGE,))
+            hashing.start()
+            wait_for(lambda: IMAGE in disk.disk._learned)
+        told = [batch.sources[WEB] for batch in disk.until("web.py") if WEB in batch.sources]
+        hashing.join()
+
+    assert {file.path for change in told for file in change.edited} == {"web.py"}
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    limit = time.monotonic() + LIMIT_S
+    while not holds():
+        assert time.monotonic() < limit
+        threading.Event().wait(0.005)
+
+
+def test_what_was_hashed_of_a_moment_is_put_in_doubt(disk: Live) -> None:
+    """A file that had another content between two looks is as before for those, and not for the hash."""
+    disk.rest()
+    with disk.disk._looking:
+        disk.write("requirements.txt", "redis\n")
+        glimpsed = disk.disk.hash_inputs(IMAGE)
+        disk.write("requirements.txt", FILES["requirements.txt"])
+
+    assert doubts(disk, "requirements.txt")[IMAGE] == ("requirements.txt",)
+    assert disk.disk.hash_inputs(IMAGE) != glimpsed
 
 
 def test_another_base_with_another_workdir_is_learned_too(tmp_path: Path) -> None:
