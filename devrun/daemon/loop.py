@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -152,26 +153,23 @@ class Daemon:
 
     def run(self, lock: Lock, served: Callable[[], None] = lambda: None) -> ExitCode:
         """Serve, and work until told to stop, with the project's lock; `served`: once the socket answers."""
-        with self._signals.taken():
+        with self._signals.taken(), ExitStack() as ending:
             self._journal.open()
+            ending.callback(self._journal.close)
             self._recall()
             server = Server.start(lock, self.desk, died=self._server_died, limits=Limits.of_process())
-            try:
-                self._tell_of(EntryKind.STARTED, f"devrun {__version__}, pid {os.getpid()}")
-                self._monitor.start()  # The engine answers while the disk is read for the first time.
-                self._disk.start()
-                self._readiness.start()
-                served()
-                self._loop()
-                self._leave()
-                self._tell_of(EntryKind.ENDED)
-            finally:
-                self._readiness.close()
-                self._followers.close()
-                self._monitor.close()
-                self._disk.close()
-                server.stop()
-                self._journal.close()
+            # The last one first; where one of them fails, the others are closed all the same.
+            parts = (self._readiness.close, self._followers.close, self._monitor.close, self._disk.close)
+            for close in (server.stop, *reversed(parts)):
+                ending.callback(close)
+            self._tell_of(EntryKind.STARTED, f"devrun {__version__}, pid {os.getpid()}")
+            self._monitor.start()  # The engine answers while the disk is read for the first time.
+            self._disk.start()
+            self._readiness.start()
+            served()
+            self._loop()
+            self._leave()
+            self._tell_of(EntryKind.ENDED)
         return ExitCode.INTERRUPTED if self._signals.received == signal.SIGINT else ExitCode.OK
 
     def _recall(self) -> None:

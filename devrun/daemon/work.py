@@ -67,7 +67,7 @@ def do(action: Action, project: Project, disk: Disk, engine: Engine, progress: P
         return Failed(f"devrun itself is at fault: {error!r}", "please report it, with the log")
 
 
-def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:
+def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: Progress) -> Outcome:  # noqa: C901 - a table
     match action:
         case HashInputs(image=image):
             fingerprint = disk.hash_inputs(image)
@@ -77,6 +77,9 @@ def _do(action: Action, project: Project, disk: Disk, engine: Engine, progress: 
             built = engine.inspect_image(project.images[image])
             _learn(disk, image, built)
             return ImageInspected(built)
+        case BuildImage(image=image) if disk.project.images.get(image) != project.images[image]:
+            # The fingerprint may be one of the file as it is now, of which the core has not heard yet.
+            return Cancelled(is_outdated=True)
         case BuildImage(image=image, fingerprint=fingerprint, no_cache=no_cache, pull=pull):
             build = partial(
                 engine.build_image,

@@ -11,21 +11,25 @@ import pytest
 
 from devrun.config.grants import Grants
 from devrun.config.load import load
-from devrun.config.project import Project, TargetName
+from devrun.config.project import ImageName, Project, TargetName
 from devrun.control.client import Client
 from devrun.control.lock import Lock
 from devrun.control.place import Place, Roots
+from devrun.core.actions import BuildImage
+from devrun.core.events import Cancelled, ImageBuilt
 from devrun.core.journal import Entry, LogLine
 from devrun.core.report import Report
 from devrun.core.values import ContainerId, Fingerprint, Phase
 from devrun.daemon.loop import Daemon
+from devrun.daemon.work import do
 from devrun.engine.protocol import Engine
 from devrun.errors import DevrunError, EngineError, ExitCode
-from devrun.sources.disk import SAME_BATCH_S
+from devrun.sources.disk import SAME_BATCH_S, Disk
 from tests.fake_engine import FakeEngine
 from tests.sources.live_disk import write
 
 LIMIT_S = 20.0
+IMAGE = ImageName("default")
 WEB = TargetName("web")
 TOOL = TargetName("tool")
 SERVE = "import signal\nsignal.pause()\n"
@@ -249,6 +253,19 @@ def test_a_build_of_what_was_there_for_a_moment_is_done_again(yard: Yard) -> Non
         settled(daemon)
 
     assert sent == ["six\n", "flask\n"]
+
+
+def test_nothing_is_built_by_a_file_that_is_out_of_date(yard: Yard) -> None:
+    """The disk may go by the new one already: its fingerprint must not be that of an image of the old one."""
+    before = yard.project
+    yard.write("devrun.toml", f'[image]\nargs = {{ LEVEL = "7" }}\n{FILES["devrun.toml"]}')
+    yard.reread()
+    disk = Disk.read_once(yard.project)
+    build = BuildImage(IMAGE, disk.hash_inputs(IMAGE), 0, "devrun started")
+
+    assert do(build, before, disk, yard.engine, lambda *_: None) == Cancelled(is_outdated=True)
+    assert yard.engine.inspect_image(before.images[IMAGE]) == ()
+    assert isinstance(do(build, yard.project, disk, yard.engine, lambda *_: None), ImageBuilt)
 
 
 def test_restarts_go_on_during_a_build(yard: Yard) -> None:

@@ -144,6 +144,7 @@ class Yard:
         is_refused = isinstance(second.ended, AlreadyRunningError)
         if not is_refused:
             second.daemon._part_died("story", RuntimeError("one too many"))
+            second._join()
         return is_refused
 
     @property
