@@ -21,6 +21,9 @@ DockerException = errors.DockerException
 LATE = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 LOST = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, DockerException)
 
+IDLE_MOST = 1
+"""Connections that are kept for the next call: what is rare needs no more, however many calls there were."""
+
 
 def client_of(endpoint: Endpoint, version: str, timeout_s: float) -> docker.APIClient:
     """Return docker-py's client; with its version given it asks nothing yet."""
@@ -29,4 +32,6 @@ def client_of(endpoint: Endpoint, version: str, timeout_s: float) -> docker.APIC
         client_cert=files.pair, ca_cert=files.authority if files.verify else None, verify=files.verify
     )
     host = f"unix://{endpoint.socket}" if endpoint.socket else "tcp://{}:{}".format(*endpoint.address)
-    return docker.APIClient(base_url=host, version=version, timeout=int(timeout_s), tls=tls or False)
+    return docker.APIClient(
+        base_url=host, version=version, timeout=int(timeout_s), tls=tls or False, max_pool_size=IDLE_MOST
+    )

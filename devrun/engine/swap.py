@@ -63,11 +63,12 @@ class Swap:
                 self.sandboxes.wake(place.sandbox, final, self.target.name)
             self.containers.start(made, final, self.target.name)
         except EngineError as error:
+            is_gone = place.sandbox is not None and self.sandboxes.is_gone(place.sandbox)
             self._discard(made, place)
             if is_halted:
                 self._revive(place, error)
-            if place.sandbox and self.sandboxes.is_gone(place.sandbox):
-                raise SandboxGoneError(error.message) from error
+            if is_gone:
+                raise SandboxGoneError(error.message, hint=error.hint) from error
             raise
         self._settle_names(made, name, final, place)
         return self.sandboxes.see(self.containers.inspect(made))

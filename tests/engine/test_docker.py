@@ -4,10 +4,12 @@ import io
 import logging
 import os
 import socket
+import sys
 import tarfile
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +23,17 @@ from devrun.engine.docker import DockerEngine, connect
 from devrun.engine.labels import project_labels
 from devrun.engine.protocol import Touched
 from devrun.errors import EngineError
-from tests.engine.bench import GOES_ON, Bench, Collected, await_line, make_target, running, texts, written
+from tests.engine.bench import (
+    GOES_ON,
+    LIMIT_S,
+    Bench,
+    Collected,
+    await_line,
+    make_target,
+    running,
+    texts,
+    written,
+)
 
 pytestmark = pytest.mark.engine
 
@@ -412,3 +424,29 @@ def test_an_agent_that_nobody_reaches_is_done_without(bench: Bench, tmp_path: Pa
     assert (container.depth, container.phase) == (Depth.CONTAINER, Phase.RUNNING)
     assert container.note == "its agent is silent: its socket is not there"
     assert said[-1].startswith("restarts of the whole container")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are listed by /proc")
+def test_calls_at_the_same_time_leave_no_connections_behind() -> None:
+    """All but one are closed when they are answered, however many there were."""
+    connection = find_connection()
+    client = connection.client
+    client.images()
+    before = sockets()
+    together = threading.Barrier(8)
+
+    def ask(_number: int) -> None:
+        together.wait(LIMIT_S)
+        client.images()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(8)))
+
+    assert sockets() <= before
+    connection.close()
+
+
+def sockets() -> int:
+    """Return how many sockets this process has."""
+    links = (os.path.realpath(entry) for entry in Path("/proc/self/fd").iterdir())
+    return sum("socket:" in link for link in links)
