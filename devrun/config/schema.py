@@ -1,7 +1,6 @@
 """What `devrun.toml` may say. Keys are in kebab case, and unknown ones are refused.
 
-The models check types and forms only; what belongs together, and what must exist on disk, is checked by
-`resolve`. Messages of validators are shown to users as they are, so they quote no value.
+Types and forms only: `resolve` checks the rest. What validators say is shown as it is: it quotes no value.
 """
 
 from typing import Annotated, Any, Literal

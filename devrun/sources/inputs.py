@@ -170,9 +170,7 @@ def find_inputs(
     return Inputs(
         files=tuple(search.files.values()),
         fingerprint=kept.fingerprint,
-        spelling=Spelling(
-            _digest([said, search.written(), [source for source, _ in missing], repr(image.session)])
-        ),
+        spelling=_spelling(said, search, missing, image),
         context=BuildContext(text, tuple((f.path, f.name) for f in search.files.values() if f.name), bases),
         watched=frozenset(search.reasons),
         problems=(
@@ -187,6 +185,13 @@ def find_inputs(
         _ignored=ignored,
         kept=kept,
     )
+
+
+def _spelling(
+    said: list[object], search: Search, missing: Iterable[tuple[str, Problem]], image: ImageConfig
+) -> Spelling:
+    """Return what tells whether a build that failed is worth another try."""
+    return Spelling(_digest([said, search.written(), [source for source, _ in missing], repr(image.session)]))
 
 
 def _holders(reasons: dict[str, str]) -> dict[str, str]:

@@ -208,11 +208,8 @@ def test_a_build_whose_inputs_change_is_given_up(yard: Yard) -> None:
     assert builds[-1] == "done"
 
 
-def test_a_build_that_is_wanted_again_is_not_given_up_for_the_first_one(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_build_that_is_wanted_again_is_not_given_up_for_the_first_one(yard: Yard) -> None:
     """A checkout there and back, and there again: the cancellation of the first build ends with it."""
-    monkeypatch.setattr("devrun.daemon.workers.CANCEL_PAUSE_S", 1.0)
     with yard.running() as daemon:
         settled(daemon)
         with yard.engine.hold("build_image") as hold:

@@ -159,7 +159,7 @@ def test_a_terminal_is_as_large_as_the_persons(start: Start) -> None:
     read_until(chunks, "77 33")
     session.resize(Size(20, 40))
 
-    read_until(chunks, "40 20\r\n")
+    assert read_until(chunks, "40 20\r\n")
 
 
 def test_no_key_means_anything_to_the_engine(start: Start) -> None:
