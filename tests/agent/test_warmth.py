@@ -2,10 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from devrun.engine.quarters import CODE
 from tests.agent.bench import NAME_OF_ZYGOTE, until
 from tests.agent.conftest import Begin
 
@@ -161,3 +164,51 @@ def test_a_zygote_ends_with_its_agent(begin: Begin, project: Path) -> None:
     assert zygotes(project)
     agent.running.process.kill()
     until(lambda: not zygotes(project), lambda: "it lives")
+
+
+PATIENCE = """
+import sys, warmth
+from arguments import read_arguments
+
+class Timer:
+    def __init__(self, seconds): self.seconds, self.call = seconds, True
+    def cancel(self): self.call = None
+
+class Loop:
+    timers = []
+    def watch(self, *_, **__): pass
+    def forget(self, _): pass
+    def after(self, seconds, call):
+        self.timers.append(Timer(seconds))
+        return self.timers[-1]
+
+class Zygote:
+    pid = 0
+    def __init__(self, loop, command, environment, names, plan, hear): self.names = names
+    def __getattr__(self, name): return lambda *_: None
+
+def waits():
+    print([timer.seconds for timer in Loop.timers if timer.call and timer.seconds >= warmth.FORK_S])
+
+warmth.Zygote = Zygote
+words = ["--socket", f"{sys.argv[1]}/socket", "--depth", "warm", "--", "python", "app.py"]
+kept = warmth.Warmth(Loop(), read_arguments(words), {}, lambda: None, lambda _: None)
+kept._learnt = True
+for name in ("json", "csv"):
+    kept._names[name] = None
+    kept._quiet(); waits()  # another one is prepared
+    kept.ask(); waits()  # and has to wait, since the program is started
+"""
+
+
+def test_an_interpreter_that_has_to_wait_is_not_taken_for_a_slow_one(tmp_path: Path) -> None:
+    """Starts in a row keep it from its work: only the time in which it could work counts."""
+    done = subprocess.run(
+        [sys.executable, "-c", PATIENCE, tmp_path],
+        env={**os.environ, "PYTHONPATH": str(CODE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == ["[60.0]", "[]", "[60.0]", "[]"]

@@ -98,9 +98,10 @@ class Warmth:
         self._because = self._off
         if self._off or self._child or self.waiting:
             return
-        if self._preparing:
+        if self._preparing and (self._zygote or self._learnt):
             self._preparing.pause()
-        elif not self._zygote and not self._learnt:
+            self._forget_patience()
+        elif not self._preparing and not self._zygote and not self._learnt:
             self._prepare()
         if not self._zygote and self._learnt:
             self._because = self._because or PREPARED
@@ -232,10 +233,20 @@ class Warmth:
             self._names.update(dict.fromkeys(self._lesson.names()))
             self._learnt = self._learnt or bool(self._names)
 
-    def _planned(self) -> None:
-        """Takes note that the zygote which was being prepared has read what it needs."""
+    def _await(self, preparing: Zygote) -> None:
+        """Gives the zygote that is being prepared its time; what it is paused for does not count."""
+        self._forget_patience()
+        slow = "preloading takes too long"
+        seconds = PREPARE_S if preparing.names else FORK_S
+        self._patience = self._loop.after(seconds, lambda: self._give_up(slow))
+
+    def _forget_patience(self) -> None:
         if self._patience:
             self._patience.cancel()
+
+    def _planned(self) -> None:
+        """Takes note that the zygote which was being prepared needs nothing more, ready or not."""
+        self._forget_patience()
         if self._plan:
             with contextlib.suppress(OSError):
                 os.unlink(self._plan)
@@ -260,6 +271,7 @@ class Warmth:
         newest = self._preparing or self._prepared or self._zygote
         if self._preparing:
             self._preparing.resume()
+            self._await(self._preparing)
         if newest is None or newest.names != self._wanted():
             self._prepare()
         elif newest is not self._preparing:
@@ -269,6 +281,7 @@ class Warmth:
         for zygote in (self._preparing, self._prepared):
             if zygote:
                 zygote.end()
+        self._planned()
         self._prepared = None
         names = self._wanted()
         command, environment = self._arguments.command, self._environment
@@ -278,9 +291,7 @@ class Warmth:
         except OSError as error:
             self._give_up(f"an interpreter cannot be prepared: {error.strerror}")
             return
-        slow = "preloading takes too long"
-        patience = PREPARE_S if names else FORK_S
-        self._patience = self._loop.after(patience, lambda: self._give_up(slow))
+        self._await(self._preparing)
 
     def _write_plan(self, names: list[str]) -> str:
         module = ""
@@ -360,6 +371,7 @@ class Warmth:
 
     def _turn_off(self, because: str) -> None:
         self._off = because
+        self._forget_patience()
         for zygote in (self._zygote, self._preparing, self._prepared):
             if zygote:
                 zygote.end()
