@@ -7,7 +7,6 @@ not. It needs an engine, and the image that DEVRUN_PYTHON_IMAGE names.
 """
 
 import contextlib
-import os
 import statistics
 import sys
 import tempfile
@@ -15,12 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.engine import BASE
 from devrun.config.load import load
 from devrun.config.project import ImageConfig, ImageName
 from devrun.engine.docker import connect
 from devrun.sources.disk import Disk
 
-BASE = os.environ.get("DEVRUN_PYTHON_IMAGE", "python:3.13-slim")
 TAKEN, PACKAGES, REPOSITORY = 2_000, 20_000, 3_000
 PER_FOLDER = 50
 DOCKERFILE = f"FROM {BASE}\nWORKDIR /app\nCOPY requirements.txt .\nRUN true\nCOPY src src\n"

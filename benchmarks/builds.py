@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.contenders import BrokenError
-from benchmarks.status import BASE, taken, watched
+from benchmarks.engine import BASE
+from benchmarks.status import taken, watched
 from devrun import Client
 
 FILES = 25_000

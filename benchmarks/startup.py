@@ -9,7 +9,6 @@ engine, and the image that DEVRUN_PYTHON_IMAGE names.
 
 import calendar
 import contextlib
-import os
 import signal
 import statistics
 import subprocess
@@ -23,11 +22,11 @@ from pathlib import Path
 import docker.errors
 
 from benchmarks.compose import compose_command
+from benchmarks.engine import BASE
 from devrun import Client
 from devrun.engine.connection import Connection, find_connection
 from devrun.errors import NotRunningError
 
-BASE = os.environ.get("DEVRUN_PYTHON_IMAGE", "python:3.13-slim")
 PROGRAM = "import http.server\nhttp.server.test(http.server.SimpleHTTPRequestHandler, port=8000)\n"
 COMPOSE = """\
 name: {name}-compose

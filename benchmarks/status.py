@@ -7,7 +7,6 @@ a Python that does nothing, since machines differ; the socket while an image is 
 write as fast as they can.
 """
 
-import os
 import statistics
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.engine import BASE
 from devrun import Client
 from devrun.errors import NotRunningError
 
-BASE = os.environ.get("DEVRUN_PYTHON_IMAGE", "python:3.13-slim")
 COMMANDS = 40
 FLOOD = "while True:\n    print('x' * 100)\n"
 BUILD = "RUN for i in $(seq 400); do echo building $i; sleep 0.1; done\n"

@@ -16,7 +16,6 @@ from benchmarks.contenders import BrokenError
 from benchmarks.progress import say
 from benchmarks.soak.crowd import Crowd
 from benchmarks.soak.disturbances import BUILT, Disturber
-from benchmarks.soak.growth import growths
 from benchmarks.soak.outcome import Outcome
 from benchmarks.soak.stage import WAIT_S, Stage
 from devrun.core.journal import Entry, Missed
@@ -116,14 +115,12 @@ def play(stage: Stage, minutes: float, seed: int) -> Outcome:
     disturber.edit()
     judge.judge(["the end"])
     stage.sample()
-    grown = growths(stage.sampler.samples)
-    return Outcome(
+    return Outcome.of(
         f"{minutes:g} minutes, seed {seed}",
-        round(time.monotonic() - began, 1),
+        time.monotonic() - began,
         {**disturber.done, **stage.actions, "trouble told": len(stage.trouble), **_judged(judge)},
         stage.sampler.samples,
-        grown,
-        [*judge.faults, *(f"grew: {one}" for one in grown if one.is_too_much)],
+        judge.faults,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from benchmarks.machine import Machine
-from benchmarks.soak.growth import TOLERANCES, Growth
+from benchmarks.soak.growth import TOLERANCES, Growth, growths
 from benchmarks.soak.samples import Sample
 
 
@@ -19,6 +19,15 @@ class Outcome:
     samples: list[Sample]
     growths: list[Growth]
     faults: list[str]
+
+    @classmethod
+    def of(
+        cls, name: str, seconds: float, counts: dict[str, float], samples: list[Sample], faults: list[str]
+    ) -> "Outcome":
+        """How a story went that had these faults: growth is one more."""
+        grown = growths(samples)
+        too_much = [f"grew: {one}" for one in grown if one.is_too_much]
+        return cls(name, round(seconds, 1), counts, samples, grown, [*faults, *too_much])
 
     def __str__(self) -> str:
         counts = ", ".join(f"{what} {value:g}" for what, value in self.counts.items())

@@ -10,7 +10,6 @@ import time
 
 from benchmarks.client import Taken, answer_to_save
 from benchmarks.progress import say
-from benchmarks.soak.growth import growths
 from benchmarks.soak.outcome import Outcome
 from benchmarks.soak.stage import Stage
 
@@ -41,18 +40,16 @@ def play(stage: Stage, count: int) -> Outcome:
         if (number + 1) % 500 == 0:
             say(f"{depth}: {number + 1} of {count} restarts")
     stage.sample()
-    grown = growths(stage.sampler.samples)
-    return Outcome(
+    return Outcome.of(
         f'{count} restarts, reload = "{depth}"',
-        round(time.monotonic() - began, 1),
+        time.monotonic() - began,
         {
             **_counts(taken),
             "in the second of the save before": len(seconds) - len(set(seconds)),
             **stage.actions,
         },
         stage.sampler.samples,
-        grown,
-        [*_faults(stage, taken), *(f"grew: {one}" for one in grown if one.is_too_much)],
+        _faults(stage, taken),
     )
 
 

@@ -54,9 +54,8 @@ class Sampler:
 
     def _of_containers(self) -> dict[str, float]:
         """The processes of targets: the first one below the engine's init is the agent, or the program."""
-        found = self._engine.api.containers(
-            filters={"label": [self._label["label"], f"{ROLE}={ROLE_TARGET}"]}
-        )
+        targets = {"label": [self._label["label"], f"{ROLE}={ROLE_TARGET}"]}
+        found = self._engine.api.containers(filters=targets)
         inside = [list(descendants(self._pid(one["Id"]))) for one in found]
         pids = [pid for each in inside for pid in each]
         return {

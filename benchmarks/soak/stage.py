@@ -16,6 +16,7 @@ from devrun import Client
 from devrun.config.find import root_key
 from devrun.control.place import Place as StatePlace
 from devrun.core.journal import Entry, EntryKind
+from devrun.engine.labels import ROOT
 
 WAIT_S = 60.0
 TROUBLE = frozenset({EntryKind.FAILED.value, EntryKind.LOST.value, EntryKind.ENGINE_DOWN.value})
@@ -96,7 +97,7 @@ def stage(
 
 def leftovers(place: Place, key: str) -> Sequence[str]:
     """Returns what of a project is still there for the engine."""
-    label = {"label": f"dev.devrun.root={key}"}
+    label = {"label": f"{ROOT}={key}"}
     containers = [one["Names"][0] for one in place.engine.api.containers(all=True, filters=label)]
     images = [one["Id"] for one in place.engine.api.images(filters=label)]
     return [*containers, *images, *(one["Name"] for one in place.engine.api.networks(filters=label))]

@@ -11,13 +11,15 @@ from devrun.cli.grants import allow_option, granted
 from devrun.cli.imports import uncollected
 from devrun.cli.main import Options
 from devrun.cli.names import complete_targets, target_of
-from devrun.config.grants import Grants
 from devrun.config.project import Project, TargetName
 from devrun.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from devrun.config.grants import Grants
     from devrun.control.lock import Lock
-    from devrun.engine.protocol import Connect
+    from devrun.daemon.loop import Daemon
 
 SWITCH_S = 0.001
 """A fifth of Python's own; an answer takes several switches between threads."""
@@ -65,7 +67,7 @@ def chosen(project: Project, names: tuple[str, ...]) -> frozenset[TargetName]:
 
 
 def _run(
-    options: Options, project: Project, grants: Grants, only: frozenset[TargetName], ready_fd: int | None
+    options: Options, project: Project, grants: "Grants", only: frozenset[TargetName], ready_fd: int | None
 ) -> int:
     # The engine first: it needs its time, and the rest is imported meanwhile.
     with uncollected():
@@ -78,47 +80,43 @@ def _run(
     sys.setswitchinterval(SWITCH_S)
     place = options.place()
     with Lock.acquire(place, root=project.root, version=__version__) as lock:
-        stopped = Cache(place.cache).read().stopped
-        chosen = only or {name for name, target in project.targets.items() if target.autostart} - stopped
-        ahead = Ahead(partial(connect, agents=place.agents, probed=place.probed), project, chosen)
-        return _work(options, project, grants, only, ready_fd, ahead.connect, lock)
+        wanted = project.wanted(only, Cache(place.cache).read().stopped)
+        ahead = Ahead(partial(connect, agents=place.agents, probed=place.probed), project, wanted)
+        # The loop brings the watcher and the server with it: nothing that a wrong file should wait for.
+        with uncollected():
+            from devrun.daemon.loop import Daemon
+
+        make = partial(Daemon, project, ahead.connect, place=place, only=only, permit=grants.require)
+        names = [name for name in project.targets if not only or name in only]
+        return _serve(options, names, make, lock, ready_fd)
 
 
-def _work(
+def _serve(
     options: Options,
-    project: Project,
-    grants: Grants,
-    only: frozenset[TargetName],
-    ready_fd: int | None,
-    engine: "Connect",
+    names: "Sequence[TargetName]",
+    make: "Callable[..., Daemon]",
     lock: "Lock",
+    ready_fd: int | None,
 ) -> int:
-    # The loop brings the watcher and the server with it: nothing that a wrong file should wait for.
-    with uncollected():
-        from devrun.cli.background import tell_starter
-        from devrun.cli.logfile import LogFile
-        from devrun.daemon.loop import Daemon
+    from devrun.cli.background import tell_starter
+    from devrun.cli.logfile import LogFile
 
-    place = lock.place
-    daemon_of = partial(Daemon, project, engine, place=place, only=only, permit=grants.require)
-    names = [name for name in project.targets if not only or name in only]
-    with LogFile(place.log) as log:
+    with LogFile(lock.place.log) as log:
         if ready_fd is not None:
-            daemon = daemon_of(log.hearing(), detached=True)
-            return daemon.run(lock, partial(tell_starter, ready_fd))
-        said = f"watching {project.root} ({', '.join(names)}); Ctrl-C stops"
+            return make(log.hearing(), detached=True).run(lock, partial(tell_starter, ready_fd))
+        said = f"watching {lock.holder.root} ({', '.join(names)}); Ctrl-C stops"
         if not has_screen(options):
             from devrun.cli.terminal import Terminal
 
             terminal = Terminal(names, quiet=options.verbosity < 0)
             terminal.say(said)
-            return daemon_of(log.hearing(terminal)).run(lock)
+            return make(log.hearing(terminal)).run(lock)
         from devrun.cli.controls import LocalControls
         from devrun.cli.live import LiveView
 
         view = LiveView(names, quiet=options.verbosity < 0)
         view.say(said)
-        daemon = daemon_of(log.hearing(view))
+        daemon = make(log.hearing(view))
         try:
             return daemon.run(lock, lambda: view.begin(LocalControls(daemon.desk)))
         finally:

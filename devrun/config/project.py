@@ -282,6 +282,12 @@ class Project:
     demands: tuple[Demand, ...] = field(default=(), compare=False)
     """What it asks for beyond its containers, which the user has to grant; it follows from all else."""
 
+    def wanted(
+        self, only: frozenset[TargetName], stopped: frozenset[TargetName] = frozenset()
+    ) -> frozenset[TargetName]:
+        """Return what should run: the targets of `only`, or else those with autostart, but `stopped`."""
+        return only or frozenset(name for name, one in self.targets.items() if one.autostart) - stopped
+
     @property
     def file_name(self) -> str:
         """What the file is called in messages."""

@@ -311,11 +311,12 @@ def initial_state(
     What the user `stopped` stays so, unless it is named.
     """
     stopped -= only
+    chosen = project.wanted(only, stopped)
     targets = {
         name: Target(
             image=config.image,
             spec=config.spec,
-            wanted=(name in only if only else config.autostart) and name not in stopped,
+            wanted=name in chosen,
             stopped=name in stopped,
             run_cause="devrun started",
             depends_on=config.depends_on,

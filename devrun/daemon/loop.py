@@ -59,6 +59,7 @@ from devrun.daemon.workers import Workers
 from devrun.engine.plan import STOP_TIMEOUT_S
 from devrun.engine.protocol import BuildProgress, Connect, OutputLine
 from devrun.errors import DevrunError, ExitCode
+from devrun.sources.configuration import Permit
 from devrun.sources.disk import Disk
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Daemon:
         place: Place,
         only: frozenset[TargetName] = frozenset(),
         detached: bool = False,
-        permit: Callable[[Project], None] = refuse_beyond,
+        permit: Permit = refuse_beyond,
     ) -> None:
         """`only` limits what runs; `detached`: SIGHUP means reload; `permit` refuses what was not granted."""
         self._listener = listener
@@ -158,10 +159,10 @@ class Daemon:
             ending.callback(self._journal.close)
             self._recall()
             server = Server.start(lock, self.desk, died=self._server_died, limits=Limits.of_process())
-            # The last one first; where one of them fails, the others are closed all the same.
-            parts = (self._readiness.close, self._followers.close, self._monitor.close, self._disk.close)
-            for close in (server.stop, *reversed(parts)):
-                ending.callback(close)
+            ending.callback(server.stop)
+            # Called from the last to the first, whatever one of them does.
+            for part in (self._disk, self._monitor, self._followers, self._readiness):
+                ending.callback(part.close)
             self._tell_of(EntryKind.STARTED, f"devrun {__version__}, pid {os.getpid()}")
             self._monitor.start()  # The engine answers while the disk is read for the first time.
             self._disk.start()

@@ -29,6 +29,8 @@ from devrun.errors import EngineError
 
 KILL_TIMEOUT_S = 10.0
 """A killed process ends at once, unless the kernel holds it, on a dead network drive for instance."""
+AT_ONCE = 8
+"""An engine takes no more in parallel: it goes through its firewall one by one."""
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from devrun.engine.agents import BOOT_PATIENCE_S, Agents
 from devrun.engine.before import Before
 from devrun.engine.bytecode import find_stale
 from devrun.engine.connection import CALL_TIMEOUT_S, Connection, RefusedError, find_connection
-from devrun.engine.containers import Containers
+from devrun.engine.containers import AT_ONCE, Containers
 from devrun.engine.exchange import Params
 from devrun.engine.images import Images
 from devrun.engine.inside import Inside
@@ -41,9 +41,6 @@ from devrun.engine.sandbox import Sandboxes
 from devrun.engine.sources import check_sources
 from devrun.engine.swap import Swap
 from devrun.errors import EngineError, EngineUnreachableError
-
-STOPPED_AT_ONCE = 8
-"""An engine takes no more in parallel: it goes through its firewall one by one."""
 
 log = logging.getLogger(__name__)
 
@@ -353,7 +350,7 @@ class DockerEngine:
     def _remove(self, containers: Iterable[ContainerId]) -> list[str]:
         """Stop and remove at the same time, since each may take its grace; returns their names."""
         going = frozenset(containers)
-        with ThreadPoolExecutor(STOPPED_AT_ONCE, thread_name_prefix="remove") as workers:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="remove") as workers:
             removed = workers.map(lambda container: self._remove_one(container, going), going)
             return [name for name in removed if name]
 

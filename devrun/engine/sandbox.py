@@ -16,13 +16,12 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TypeGuard
 
 from devrun.config.project import Project, TargetConfig, TargetName
 from devrun.core.values import Container, ContainerId
 from devrun.engine import labels, pause
 from devrun.engine.connection import Connection, RefusedError
-from devrun.engine.containers import Containers
+from devrun.engine.containers import AT_ONCE, Containers
 from devrun.engine.inspected import (
     Inspected,
     is_live,
@@ -37,8 +36,6 @@ from devrun.errors import EngineError
 
 JOINS = "container:"
 """Begins the network mode of a container that has another one's network."""
-STARTED_AT_ONCE = 8
-"""An engine takes no more in parallel."""
 _OF_CONTAINER = ("Hostname", "ExposedPorts", "NetworkingConfig")
 _OF_HOST = ("NetworkMode", "PortBindings", "ExtraHosts")
 _HELD_BACK: Payload = {
@@ -85,7 +82,7 @@ class Sandboxes:
         given = _labels(body)
         name = labels.sandbox_name(self._project, target.name, given[labels.SPEC])
         found = self._containers.find(name)
-        if _is_usable(found) and labels_of(found) == {**labels_of(found), **given}:
+        if found is not None and _is_usable(found, given):
             return Place(_joining(own, found["Id"]), ContainerId(found["Id"]), ran=is_live(found))
         if not self._has_image():
             return Place(payload)
@@ -123,14 +120,14 @@ class Sandboxes:
     def wake_all(self, targets: Collection[TargetName]) -> None:
         """Start the sandboxes that stopped containers of some targets join, all at once."""
         asleep = {
-            ContainerId(entry["HostConfig"]["NetworkMode"].removeprefix(JOINS)): TargetName(name)
+            sandbox: TargetName(name)
             for entry in self._containers.listed(role=labels.ROLE_TARGET)
             if (name := entry["Labels"][labels.TARGET]) in targets
             and entry["State"] != "running"
-            and entry["HostConfig"]["NetworkMode"].startswith(JOINS)
+            and (sandbox := joined(entry))
         }
         if asleep:
-            with ThreadPoolExecutor(STARTED_AT_ONCE) as pool:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(self._try_to_wake, asleep, asleep.values()))
 
     def _try_to_wake(self, sandbox: ContainerId, target: TargetName) -> None:
@@ -188,7 +185,7 @@ class Sandboxes:
     def is_gone(self, sandbox: ContainerId) -> bool:
         """Tell whether a sandbox was removed, or is about to be."""
         found = self._containers.find(sandbox)
-        return found is None or found["State"].get("Status") in _GOING
+        return found is None or _is_going(found)
 
     def _is_down(self, sandbox: ContainerId) -> bool:
         found = self._containers.find(sandbox)
@@ -198,7 +195,7 @@ class Sandboxes:
         return {
             ContainerId(entry["Id"])
             for entry in self._containers.listed(role=labels.ROLE_TARGET)
-            if (entry.get("HostConfig") or {}).get("NetworkMode") == JOINS + sandbox
+            if joined(entry) == sandbox
         }
 
     def _has_image(self) -> bool:
@@ -263,12 +260,13 @@ def _labels(body: Payload) -> dict[str, str]:
     return given
 
 
-def _is_usable(found: "Inspected | None") -> TypeGuard[Inspected]:
-    return found is not None and _is_sandbox(found) and found["State"].get("Status") not in _GOING
+def _is_usable(found: Inspected, given: dict[str, str]) -> bool:
+    """Tell whether a container is the sandbox that these labels are of, and stays."""
+    return given.items() <= labels_of(found).items() and not _is_going(found)
 
 
-def _is_sandbox(inspected: Inspected) -> bool:
-    return labels_of(inspected).get(labels.ROLE) == labels.ROLE_SANDBOX
+def _is_going(inspected: Inspected) -> bool:
+    return inspected["State"].get("Status") in _GOING
 
 
 def _cut_off(inspected: Inspected, sandbox: Inspected) -> str:

@@ -35,9 +35,7 @@ _ESCAPE = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]"
 )
 _CANCELLED = "context canceled"
-_COMMAND = re.compile(
-    r"running \[(?:/bin/sh -c )?(.+?)\]: |process \"(?:/bin/sh -c )?(.+?)\" did not", re.DOTALL
-)
+_COMMAND = re.compile(r"(?:running \[|process \")(?:/bin/sh -c )?(.+?)(?:\]: |\" did not)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -122,10 +120,8 @@ class BuildSteps:
     def _named(self) -> Step | None:
         """The step whose command the error quotes."""
         quoted = _COMMAND.search(self.error)
-        command = (quoted[1] or quoted[2]) if quoted else None
-        return next(
-            (one for one in self._steps.values() if command and one.instruction.endswith(command)), None
-        )
+        steps = self._steps.values() if quoted else ()
+        return next((step for step in steps if quoted and step.instruction.endswith(quoted[1])), None)
 
     def _take_item(self, item: Mapping[str, object]) -> None:
         aux, text = item.get("aux"), item.get("stream")

@@ -322,11 +322,14 @@ class Disk:
 
     def _doubt_glimpses(self, paths: Iterable[str], doubts: dict[ImageName, tuple[str, ...]]) -> None:
         """Doubt what was hashed while a file had a content that was there between two looks only."""
+        glimpsed: dict[ImageName, str] = {}
         for path in paths:
             for image in self._fingerprints.concerned(path):
-                told = self._told.get(image)
-                if image not in doubts and told and self._fingerprints.find(image).fingerprint != told:
-                    doubts[image] = (self._contents.shown(path),)
+                if image not in doubts and image in self._told:
+                    glimpsed.setdefault(image, path)
+        for image, path in glimpsed.items():
+            if self._fingerprints.find(image).fingerprint != self._told[image]:
+                doubts[image] = (self._contents.shown(path),)
 
     def _take_learned(self) -> dict[ImageName, threading.Event]:
         with self._learning:

@@ -193,15 +193,23 @@ def test_an_edit_during_a_restart_is_loaded_by_the_next_one(yard: Yard) -> None:
         until(daemon, lambda report: report.settled and yard.loaded() == f"{SERVE}# two\n", "the newest")
 
 
+@contextmanager
+def superseded_build(yard: Yard, daemon: Daemon, requirements: str) -> Iterator[None]:
+    """Have a build begin, and be given up for other requirements; builds wait until the block ends."""
+    with yard.engine.hold("build_image") as hold:
+        yard.write("requirement.txt", "flask\nsix\n")
+        assert hold.reached.wait(LIMIT_S)
+        yard.write("requirement.txt", requirements)
+        until(daemon, lambda _: bool(yard.heard.of("cancelled")), "the end")
+        yield
+
+
 def test_a_build_whose_inputs_change_is_given_up(yard: Yard) -> None:
     """The newest requirements are built, the older ones are not waited for."""
     with yard.running() as daemon:
         settled(daemon)
-        with yard.engine.hold("build_image") as hold:
-            yard.write("requirement.txt", "flask\nsix\n")
-            assert hold.reached.wait(LIMIT_S)
-            yard.write("requirement.txt", "flask\nattrs\n")
-            until(daemon, lambda _: bool(yard.heard.of("cancelled")), "the end")
+        with superseded_build(yard, daemon, "flask\nattrs\n"):
+            pass
         until(daemon, lambda report: report.settled and report.images["default"].builds == 2, "the build")
 
     builds = [entry.kind for entry in yard.heard.outcomes if entry.action == "BuildImage"]
@@ -212,11 +220,7 @@ def test_a_build_that_is_wanted_again_is_not_given_up_for_the_first_one(yard: Ya
     """A checkout there and back, and there again: the cancellation of the first build ends with it."""
     with yard.running() as daemon:
         settled(daemon)
-        with yard.engine.hold("build_image") as hold:
-            yard.write("requirement.txt", "flask\nsix\n")
-            assert hold.reached.wait(LIMIT_S)
-            yard.write("requirement.txt", "flask\n")
-            until(daemon, lambda _: bool(yard.heard.of("cancelled")), "the end of the first one")
+        with superseded_build(yard, daemon, "flask\n"):
             yard.write("requirement.txt", "flask\nsix\n")
             until(
                 daemon,

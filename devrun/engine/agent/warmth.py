@@ -98,10 +98,11 @@ class Warmth:
         self._because = self._off
         if self._off or self._child or self.waiting:
             return
-        if self._preparing and (self._zygote or self._learnt):
-            self._preparing.pause()
-            self._forget_patience()
-        elif not self._preparing and not self._zygote and not self._learnt:
+        if self._zygote or self._learnt:
+            if self._preparing:
+                self._preparing.pause()
+                self._forget_patience()
+        elif not self._preparing:
             self._prepare()
         if not self._zygote and self._learnt:
             self._because = self._because or PREPARED
