@@ -35,6 +35,9 @@ from devrun.sources.watch_rules import ignore_file
 SAME_BATCH_S = 0.1
 """Files that are saved together are rarely seen by one look: what follows so soon is of the same batch."""
 
+MOST_LOOKS = 3
+"""At files that are written all the time."""
+
 SHOWN_PATHS = 3
 
 Told = FilesChanged | ProjectChanged | DiskRead | GitStarted | GitEnded
@@ -219,7 +222,7 @@ class Disk:
         asked: tuple[int, ...] = ()
         if hints is None or len(hints) > LARGE_BATCH:
             asked = self._barriers.take()  # before the look: what comes during it may be too late for it
-            paths = self._scan()
+            paths = self._scan_to_rest()
         else:
             paths = self._snapshot.look(hints)
             self._lookout.look_again_soon()
@@ -241,6 +244,14 @@ class Disk:
         """Tell that a look at everything was delivered, with all that came until it was whole."""
         if barriers:
             self._post(DiskRead(time.time(), barriers))
+
+    def _scan_to_rest(self) -> set[str]:
+        """Look at everything until nothing is new: a look may have passed by what was saved meanwhile."""
+        paths = self._scan()
+        for _ in range(MOST_LOOKS):
+            if not (paths and self._settling.look_again(paths, self._scan)):
+                break
+        return paths
 
     def _scan(self) -> set[str]:
         began = time.monotonic()

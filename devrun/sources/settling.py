@@ -96,6 +96,15 @@ class Settling:
             self._rest = self._glance()
             self._post(GitEnded(time.time()))
 
+    def look_again(self, paths: set[str], scan: Scan) -> bool:
+        """Add what changed since the last look, and return whether anything did."""
+        before = self._snapshot.files  # It stays as it is: a look at everything fills another dictionary.
+        found = scan()
+        paths |= found
+        after = self._snapshot.files
+        # What was written just now is named twice, since its times prove nothing.
+        return any(before.get(path) != after.get(path) for path in found)
+
     def _glance(self) -> Glance:
         return glance(self._folder)
 
@@ -138,7 +147,7 @@ class Settling:
             operation.see(self._glance().without(self._left_behind), self._now())
             if operation.is_look_due(self._now()):
                 began = self._now()
-                is_moving = self._look_again(paths, scan)
+                is_moving = self.look_again(paths, scan)
                 operation.looked(began, self._now(), is_moving=is_moving)
             if operation.is_over(self._now()):
                 break
@@ -151,17 +160,8 @@ class Settling:
         if len(paths) < many or len(list(islice(filter(matters, paths), many))) < many:
             return
         until = self._now() + self._limits.gathering_s
-        while self._now() < until and not self._wait(self._limits.gap_s) and self._look_again(paths, scan):
+        while self._now() < until and not self._wait(self._limits.gap_s) and self.look_again(paths, scan):
             pass
-
-    def _look_again(self, paths: set[str], scan: Scan) -> bool:
-        """Add what changed since the last look, and return whether anything did."""
-        before = self._snapshot.files  # It stays as it is: a look at everything fills another dictionary.
-        found = scan()
-        paths |= found
-        after = self._snapshot.files
-        # What was written just now is named twice, since its times prove nothing.
-        return any(before.get(path) != after.get(path) for path in found)
 
 
 class Operation:

@@ -66,6 +66,22 @@ def test_an_installed_module_that_changed_is_loaded_anew(begin: Begin, installed
     assert agent.restart()["depth"] == "warm"
 
 
+def test_a_directory_of_modules_in_which_a_tool_keeps_its_notes_is_the_same(
+    begin: Begin, installed: Path
+) -> None:
+    """A file that can be no module changes the times of the directory alone; another module counts."""
+    text = "import quiet, os\nprint('value', quiet.VALUE, flush=True)\n"
+    agent = begin(text, depth="warm", PYTHONPATH=str(installed))
+    agent.running.wait_for("value 100")
+    agent.warm_up()
+    (installed / ".coverage.1").touch()
+    assert agent.restart()["depth"] == "warm"
+    agent.warm_up()
+    (installed / "other.py").touch()
+    run = agent.restart()
+    assert (run["depth"], run["note"]) == ("process", f"{installed} changed")
+
+
 def test_a_module_of_the_project_comes_before_an_installed_one(
     begin: Begin, installed: Path, project: Path
 ) -> None:

@@ -38,6 +38,7 @@ def disk(tmp_path: Path) -> Iterator[Live]:
     )
     targets = (make_target(WEB, tmp_path), make_target(JOB, tmp_path, mounted=False, image=BAKED))
     with live(make_project(tmp_path, *targets, images=images)) as made:
+        made.rest()
         yield made
 
 
@@ -88,6 +89,20 @@ def test_code_and_requirements_saved_together_are_one_batch_each_with_its_doubt(
 
     assert any(IMAGE in batch.inputs for batch in batches)
     assert any(WEB in batch.sources for batch in batches)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_what_is_saved_together_while_the_disk_is_looked_at_is_one_batch(tmp_path: Path) -> None:
+    """Though the look may have passed by one of the two already: no restart goes before the build."""
+    folders = {f"d{number}/{deep}/note.txt": "x" for number in range(500) for deep in range(4)}
+    with watching(tmp_path, {**FILES, **folders, "pkg/code.py": "", "web.py": "import pkg.code\n"}) as disk:
+        for number in range(40):
+            disk.disk.look()
+            threading.Event().wait(0.002 * (number % 20))
+            disk.write("requirements.txt", f"flask\npackage-{number}\n")
+            disk.write("pkg/code.py", f"N = {number}\n")
+            batch = disk.until("pkg/code.py")[-1]
+            assert batch.inputs == {IMAGE: ("requirements.txt",)}, (number, batch)
 
 
 def test_the_fingerprint_follows_the_disk(disk: Live) -> None:

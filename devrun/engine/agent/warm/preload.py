@@ -39,6 +39,8 @@ class Preload:
         self._freezes = False
         self._tops: set[str] = set()
         self._stamps: dict[str, object] = {}
+        self._names_in: dict[str, frozenset[str]] = {}
+        """What the entries of sys.path hold: that a tool keeps its notes there changes their times alone."""
         self._path = list(sys.path)
 
     def run(self, already: "frozenset[str]") -> None:
@@ -143,14 +145,18 @@ class Preload:
                     self._stamps[file] = _stamp(file)
         for entry in sys.path:
             self._stamps[entry] = _stamp(entry)
+            self._names_in[entry] = _telling(entry)
 
     def check(self) -> str:
         """Returns why these modules must not be used, empty if they may."""
         if len(os.listdir("/proc/self/task")) > 1:
             return "a thread was started"
-        for file, stamp in self._stamps.items():
-            if _stamp(file) != stamp:
-                return f"{file} changed"
+        for file, stamp in tuple(self._stamps.items()):
+            now = _stamp(file)
+            if now != stamp:
+                if file not in self._names_in or _telling(file) != self._names_in[file]:
+                    return f"{file} changed"
+                self._stamps[file] = now
         self._listed = [(place, _listing(place)) for place in self._places]
         for top in self._tops:
             if self._shadowed(top):
@@ -218,6 +224,11 @@ def _listing(place: str) -> "frozenset[str]":
         return frozenset(os.listdir(place))
     except OSError:
         return frozenset()
+
+
+def _telling(place: str) -> "frozenset[str]":
+    """Returns the names in a directory that modules, or what is told of them, may have."""
+    return frozenset(name for name in _listing(place) if name[0] != "." and name != "__pycache__")
 
 
 def _has(place: str, names: "frozenset[str]", top: str) -> bool:
